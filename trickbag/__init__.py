@@ -1,0 +1,1 @@
+"""trickbag: the lab that tells you which training tricks work."""
