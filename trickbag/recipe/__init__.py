@@ -1,0 +1,27 @@
+"""Recipes, tricks and patches: frozen plain data, no torch."""
+
+from trickbag.recipe.durations import Duration, in_steps, steps
+from trickbag.recipe.patch import Patch, apply, diff, leaves
+from trickbag.recipe.schema import (
+    Budget,
+    Data,
+    Entry,
+    Frozen,
+    Machine,
+    Model,
+    Optimizer,
+    Precision,
+    Recipe,
+    Schedule,
+    fingerprint,
+    freeze,
+    thaw,
+)
+from trickbag.recipe.text import parse_overrides, parse_yaml, read_yaml, validate
+from trickbag.recipe.trick import Card, Claim, Trick, arm_name, compose
+
+__all__ = [
+    "Budget", "Card", "Claim", "Data", "Duration", "Entry", "Frozen", "Machine", "Model", "Optimizer", "Patch",
+    "Precision", "Recipe", "Schedule", "Trick", "apply", "arm_name", "compose", "diff", "fingerprint", "freeze",
+    "in_steps", "leaves", "parse_overrides", "parse_yaml", "read_yaml", "steps", "thaw", "validate",
+]  # fmt: skip

@@ -1,0 +1,160 @@
+"""The recipe: everything that defines one training run except its seed, as frozen plain data."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from trickbag.recipe.durations import Duration
+
+
+def freeze(value: Any) -> Any:
+    """A read-only copy of plain data: mappings become proxies, lists become tuples."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: freeze(item) for key, item in value.items()})
+    return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
+
+
+def thaw(value: Any) -> Any:
+    """The inverse of `freeze`: plain dicts and lists, ready for JSON or YAML."""
+    if isinstance(value, Mapping):
+        return {key: thaw(item) for key, item in value.items()}
+    return [thaw(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+FrozenMapping = Annotated[Mapping[str, Any], AfterValidator(freeze), PlainSerializer(thaw)]
+Operations = Annotated[
+    Mapping[str, FrozenMapping],
+    AfterValidator(freeze),
+    PlainSerializer(thaw),
+    Field(default_factory=dict, validate_default=True),
+]
+
+
+class Frozen(BaseModel):
+    """A typed, frozen value that knows only its own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(BaseModel):
+    """A catalogue name; the fields beyond the declared ones are its arguments, checked by `resolve`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(description="Catalogue name, or the user's own `file.py:attribute`.")
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments of the named thing, read-only."""
+        return MappingProxyType({key: freeze(value) for key, value in (self.model_extra or {}).items()})
+
+
+class Data(Entry):
+    """Which images, and how they are split."""
+
+    validation: float = Field(
+        0.1, gt=0, lt=1, description="Share of the training images kept for validation."
+    )
+    split_seed: int = Field(0, ge=0, description="Draws the validation split, once per study.")
+    limit: int | None = Field(
+        None, ge=1, description="Train on so many images only (stratified); all if null."
+    )
+    digest: str | None = Field(None, description="Content digest of the images; filled in when resolved.")
+
+
+class Model(Entry):
+    """Which network; `width`, the paper's tweaks and the initialisation are its arguments."""
+
+
+class Budget(Frozen):
+    """How long to train."""
+
+    epochs: int = Field(ge=1, description="Passes over the training images.")
+    batch_size: int = Field(ge=1, description="Images per optimizer step.")
+    evaluate: Literal["every_epoch", "last_epoch"] = Field(
+        "every_epoch", description="When to compute validation accuracy; the last epoch alone decides."
+    )
+
+
+class Optimizer(Entry):
+    """Which optimizer; momentum and the like are its arguments."""
+
+    lr: float = Field(ge=0, description="Peak learning rate.")
+    reference_batch: int = Field(
+        256, ge=1, description="Batch size for which `lr` is stated (linear scaling)."
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Coefficient of the L2 penalty.")
+    decay: Literal["all", "weights"] = Field(
+        "all", description="Decay every parameter, or only convolution and linear weights (no bias decay)."
+    )
+
+
+class Schedule(Entry):
+    """How the learning rate moves over the run."""
+
+    warmup: Duration = Field("0st", description="Linear rise from zero to `lr` before the schedule proper.")
+
+
+class Precision(Frozen):
+    """Number formats and memory layout."""
+
+    dtype: Literal["fp32", "bf16", "fp16", "low"] = Field(
+        "fp32", description="Autocast type; `low` becomes fp16 with loss scaling on CUDA and bf16 elsewhere."
+    )
+    tf32: bool = Field(False, description="Allow TF32 matrix products on CUDA.")
+    channels_last: bool = Field(False, description="NHWC memory layout.")
+    compile: bool = Field(False, description="torch.compile the network.")
+
+
+class Recipe(Frozen):
+    """Everything that defines one training run except the seed (and the machine it runs on)."""
+
+    data: Data
+    model: Model
+    budget: Budget
+    optimizer: Optimizer
+    schedule: Schedule
+    precision: Precision = Precision()
+    surgery: Operations = Field(description="Seam: changes to the built model.")
+    sample: Operations = Field(description="Seam: per-image augmentation.")
+    batch: Operations = Field(description="Seam: mixing of images and targets.")
+    loss: Operations = Field(description="Seam: changes to the cross-entropy loss.")
+    replica: int = Field(0, ge=0, description="Salts every random stream: an independent repeat (A/A arm).")
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as plain JSON data."""
+        return self.model_dump(mode="json")
+
+    def yaml(self) -> str:
+        """The recipe as YAML, in the order of its fields, empty seams left out."""
+        return yaml.safe_dump({k: v for k, v in self.plain().items() if v != {}}, sort_keys=False)
+
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that identify the (resolved) recipe."""
+        return fingerprint(self.plain())
+
+
+def fingerprint(plain: Any) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of plain data in canonical JSON."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Machine(Frozen):
+    """Where a run happens: recorded with every run, never part of its fingerprint."""
+
+    device: str = Field("auto", description="`cpu`, `cuda`, or `auto`: cuda where there is one.")
+    threads: int = Field(1, ge=1, description="CPU threads per run, frozen in the plan.")
+    workers: int | None = Field(
+        None, ge=1, description="Runs side by side; null: as many as the cores allow."
+    )
+    data_root: Path | None = Field(None, description="Where the images lie.")
+    cache: Path = Field(Path("~/.cache/trickbag"), description="Where decoded images are kept for sharing.")
+    keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
+    checkpoint_seconds: float = Field(60.0, ge=0, le=300, description="Least time between two checkpoints.")

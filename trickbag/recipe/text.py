@@ -1,0 +1,88 @@
+"""From YAML and the command line to plain data and typed values, with one clear line where that fails."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from trickbag.errors import InputError, unknown
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 as PyYAML reads it, except that `1e-4` is a number (YAML 1.2) and not a string."""
+
+    yaml_implicit_resolvers = {
+        key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }  # noqa: RUF012
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain data from YAML text; InputError with line and column where it is malformed."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise InputError(f"{where}: {place}malformed YAML: {error.problem}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        plain = parse_yaml(path.read_text(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(plain, dict):
+        raise InputError(f"{path}: a mapping of fields is expected, found {type(plain).__name__}")
+    return plain
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
+    """`field=value` words as a patch; values are read as YAML."""
+    patch = {}
+    for word in words:
+        path, equals, value = word.partition("=")
+        if not equals or not re.fullmatch(r"\w+(\.\w+)*", path):
+            raise InputError(f"{word!r}: a field is set as field=value, like budget.epochs=2")
+        patch[path] = parse_yaml(value, path)
+    return patch
+
+
+def validate(kind: type[T], plain: Any, where: str = "") -> T:
+    """A typed value from plain data; InputError naming the first wrong field and what would be right."""
+    try:
+        return kind.model_validate(plain)
+    except ValidationError as error:
+        raise _first_problem(kind, error, where) from None
+
+
+def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) -> InputError:
+    """The first problem that pydantic found, as one line."""
+    first = error.errors()[0]
+    path = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        *parents, last = map(str, first["loc"])
+        return unknown("field", last, _fields_at(kind, parents), ".".join(filter(None, [where, *parents])))
+    place = ": ".join(filter(None, [where, path]))
+    message = first["msg"].removeprefix("Value error, ")
+    found = "" if first["type"] in {"missing", "value_error"} else f", found {first['input']!r}"
+    return InputError(f"{place}: {message[:1].lower()}{message[1:]}{found}")
+
+
+def _fields_at(kind: type[BaseModel], path: Iterable[str]) -> list[str]:
+    """The field names of the model that sits at `path` inside `kind`."""
+    node: Any = kind
+    for key in path:
+        node = getattr(node, "model_fields", {}).get(key)
+        node = node.annotation if node else None
+    return list(getattr(node, "model_fields", {}))
