@@ -78,4 +78,5 @@ def _splitmix64(z: Tensor) -> Tensor:
     """The output function of SplitMix64; int64 arithmetic wraps, the masks make the shifts logical."""
     z = (z ^ (z >> 30 & (1 << 34) - 1)) * _MIX_1
     z = (z ^ (z >> 27 & (1 << 37) - 1)) * _MIX_2
-    return z ^ (z >> 31 & (1 << 33) - 1)
+    result: Tensor = z ^ (z >> 31 & (1 << 33) - 1)
+    return result

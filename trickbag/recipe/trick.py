@@ -50,8 +50,8 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
     """The baseline with all tricks on, whatever their order.
 
     Data patches go first, functions of the recipe see their result, those that require another trick last.
-    Raises InputError where two tricks set one field, a trick lacks what it requires or meets what it excludes,
-    or a patch changes nothing.
+    Raises InputError where two tricks set one field, a trick lacks what it requires or meets what it
+    excludes, or a patch changes nothing.
     """
     _check_company(tricks)
     recipe, owners = baseline, dict[str, str]()

@@ -1,0 +1,109 @@
+"""A run's folder: run.json, the bits of every evaluation image, and the progress of a run under way."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trickbag.errors import InputError
+from trickbag.recipe.schema import Frozen
+from trickbag.records.files import FORMAT, read_record, write_record, write_whole
+
+Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
+RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
+WEIGHTS, CHECKPOINT, PROGRESS = "weights.safetensors", "checkpoint.pt", "progress.jsonl"
+
+
+class EpochRow(Frozen):
+    """One line of a run's history; accuracies in percent, None where the epoch was not evaluated."""
+
+    epoch: int
+    step: int
+    loss: float
+    lr: float
+    images_per_second: float
+    top1: float | None = None
+    top5: float | None = None
+
+
+class Timings(Frozen):
+    """Seconds; training excludes evaluation, compilation and start-up."""
+
+    train_seconds: float
+    train_steps: int  # steps inside train_seconds
+    startup_seconds: float  # building, first step and compilation
+    evaluate_seconds: float
+
+
+class RunRecord(Frozen):
+    """run.json: everything about a run that ended, however it ended."""
+
+    format: int = FORMAT
+    id: str
+    arm: str
+    workload: str
+    fingerprint: str
+    seed: int
+    status: Status
+    message: str = ""
+    recipe: dict[str, Any]
+    machine: dict[str, Any]
+    provenance: dict[str, Any]
+    epochs: tuple[EpochRow, ...] = ()
+    top1: float | None = None  # validation accuracy at the last step, percent
+    top5: float | None = None
+    validation_images: int = 0
+    parameters: int = 0
+    timings: Timings | None = None
+    resumed: int = 0  # how often it was continued from a checkpoint
+
+
+def write_run(folder: Path, record: RunRecord) -> None:
+    """Write run.json; its presence means that the run has ended."""
+    write_record(folder / RUN, record)
+
+
+def read_run(folder: Path) -> RunRecord | None:
+    """The record of a run that has ended, or None."""
+    return read_record(RunRecord, folder / RUN) if (folder / RUN).exists() else None
+
+
+def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:
+    """Write one top-1 and one top-5 bit per evaluation image, with the image ids."""
+    bits = {"ids": ids, "top1": np.packbits(top1), "top5": np.packbits(top5)}
+    write_whole(path, lambda temporary: np.savez(temporary, **bits))
+
+
+def read_bits(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Image ids, top-1 bits and top-5 bits; InputError where the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            ids = file["ids"]
+            top1, top5 = (np.unpackbits(file[key], count=len(ids)).astype(bool) for key in ("top1", "top5"))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: the bits of this run cannot be read: {error}") from None
+    return ids, top1, top5
+
+
+def append_progress(folder: Path, row: EpochRow) -> None:
+    """Note a finished epoch, for whoever watches."""
+    with (folder / PROGRESS).open("a") as file:
+        file.write(json.dumps(row.model_dump()) + "\n")
+
+
+def read_progress(folder: Path) -> list[EpochRow]:
+    """The epochs that a run under way has finished (a torn last line is left out)."""
+    rows = dict[int, EpochRow]()
+    try:
+        lines = (folder / PROGRESS).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        try:
+            row = EpochRow.model_validate_json(line)
+        except ValueError:
+            continue
+        rows[row.epoch] = row
+    return [rows[epoch] for epoch in sorted(rows)]
