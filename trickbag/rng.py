@@ -67,7 +67,8 @@ class ImageDraws:
     def normal(self, name: str, k: int = 1) -> Tensor:
         """float32 [B, k], standard normal (inverse distribution function of a centred 24-bit uniform)."""
         centred = (self.bits(name, k) >> 40 & 0xFFFFFF).double() * 2.0**-24 + 2.0**-25
-        return torch.special.ndtri(centred).float()
+        deviates: Tensor = torch.special.ndtri(centred)
+        return deviates.float()
 
     def integers(self, name: str, high: int, k: int = 1) -> Tensor:
         """int64 [B, k], uniform on 0 … high - 1 (`high` well below 2^24)."""

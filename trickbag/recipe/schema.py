@@ -126,6 +126,9 @@ class Recipe(Frozen):
     batch: Operations = Field(description="Seam: mixing of images and targets.")
     loss: Operations = Field(description="Seam: changes to the cross-entropy loss.")
     replica: int = Field(0, ge=0, description="Salts every random stream: an independent repeat (A/A arm).")
+    sources: FrozenMapping = Field(
+        default_factory=dict, description="SHA-256 of the user's own files; filled in when resolved."
+    )
 
     def plain(self) -> dict[str, Any]:
         """The recipe as plain JSON data."""

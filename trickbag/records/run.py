@@ -72,8 +72,8 @@ def read_run(folder: Path) -> RunRecord | None:
 
 def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:
     """Write one top-1 and one top-5 bit per evaluation image, with the image ids."""
-    bits = {"ids": ids, "top1": np.packbits(top1), "top5": np.packbits(top5)}
-    write_whole(path, lambda temporary: np.savez(temporary, **bits))
+    packed1, packed5 = np.packbits(top1), np.packbits(top5)
+    write_whole(path, lambda temporary: np.savez(temporary, ids=ids, top1=packed1, top5=packed5))
 
 
 def read_bits(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
