@@ -160,4 +160,6 @@ class Machine(Frozen):
     data_root: Path | None = Field(None, description="Where the images lie.")
     cache: Path = Field(Path("~/.cache/trickbag"), description="Where decoded images are kept for sharing.")
     keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
-    checkpoint_seconds: float = Field(60.0, ge=0, le=300, description="Least time between two checkpoints.")
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, le=300, description="Time between two checkpoints of a run."
+    )

@@ -23,7 +23,7 @@ class EpochRow(Frozen):
     step: int
     loss: float
     lr: float
-    images_per_second: float
+    images_per_second: float | None  # None: the epoch was all start-up
     top1: float | None = None
     top5: float | None = None
 

@@ -1,0 +1,49 @@
+"""A line per epoch and a progress bar, for one run."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trickbag.records.run import EpochRow
+
+
+class EpochLines:
+    """Prints epochs as they finish; the bar counts steps."""
+
+    def __init__(self, console: Console) -> None:
+        """Print on `console`."""
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+        )
+        self._bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._console = console
+
+    def __enter__(self) -> "EpochLines":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, total_steps: int, parameters: int, device: str) -> None:
+        """Training starts, or goes on."""
+        self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)
+        self._console.print("epoch   loss      lr        top-1    top-5    images/s", style="dim")
+        self._task = self._bar.add_task("train", total=total_steps, epoch=1)
+
+    def step(self, step: int) -> None:
+        """A step is done."""
+        self._bar.update(self._task, completed=step)
+
+    def epoch(self, row: EpochRow) -> None:
+        """An epoch is done."""
+        top1, top5 = (f"{v:6.2f} %" if v is not None else "       –" for v in (row.top1, row.top5))
+        speed = f"{row.images_per_second:,.0f}" if row.images_per_second else "–"
+        line = f"{row.epoch:>5}   {row.loss:<8.4f}  {row.lr:<8.3g}  {top1} {top5}  {speed:>8}"
+        self._console.print(line, highlight=False)
+        self._bar.update(self._task, epoch=row.epoch + 1)

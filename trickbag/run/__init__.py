@@ -1,0 +1,1 @@
+"""From a plan to its runs: the driver, the engines, and how far they are."""

@@ -1,0 +1,114 @@
+"""The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
+
+from collections import Counter
+from collections.abc import Callable
+from os import cpu_count
+from pathlib import Path
+
+from trickbag.errors import InputError
+from trickbag.recipe import Machine
+from trickbag.records.plan import Plan, PlannedRun, read_plan
+from trickbag.records.run import RUN, Status
+from trickbag.run.finish import close_failed
+from trickbag.run.local import Ended, Engine, LocalEngine
+from trickbag.run.locks import study_lock
+from trickbag.run.state import Show, Tracker
+from trickbag.run.worker import work
+
+DEATHS = 3  # a run whose worker died so often is recorded as died
+AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried again by the next `run`
+
+
+def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
+    """Run what the plan in `folder` still lacks; finished runs are never repeated.
+
+    Raises InputError where the folder is in use or the machine is not the planned one. KeyboardInterrupt
+    leaves every run under way with a checkpoint.
+    """
+    plan = read_plan(folder).plan()
+    machine = as_planned(plan, machine)
+    with study_lock(folder):
+        tracker = Tracker(folder, plan)
+        _forget_machine_trouble(tracker)
+        engine = LocalEngine(workers(machine), work, folder, machine, threads=machine.threads)
+        try:
+            _drive(tracker, engine, show)
+        finally:
+            engine.stop()
+    return tracker
+
+
+def workers(machine: Machine) -> int:
+    """Runs side by side: as asked for, or one per `threads` cores (one in all on a GPU)."""
+    if machine.workers:
+        return machine.workers
+    return max(1, (cpu_count() or 1) // machine.threads) if machine.device == "cpu" else 1
+
+
+def as_planned(plan: Plan, machine: Machine) -> Machine:
+    """The machine with the plan's device and threads; InputError where others were asked for."""
+    for name, asked, default in (("device", machine.device, "auto"), ("threads", machine.threads, 1)):
+        if asked not in (default, plan.machine[name]):
+            raise InputError(
+                f"machine.{name}: the plan was frozen with {plan.machine[name]}, not {asked}: other last digits"
+            )
+    return machine.model_copy(update={name: plan.machine[name] for name in ("device", "threads")})
+
+
+def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
+    """Submit what is ready, hear what has ended, until nothing is left."""
+    deaths = Counter[str]()
+    submitted = set[str]()
+    while True:
+        state = tracker.refresh()
+        show(state)
+        ready = [run for run in _ready(tracker) if run.id not in submitted]
+        for run in ready[: engine.free()]:
+            engine.submit(run.id)
+            submitted.add(run.id)
+        if not submitted:
+            return
+        for ended in engine.wait(0.5):
+            submitted.discard(ended.run_id)
+            if ended.exit_code is not None:
+                deaths[ended.run_id] += 1
+                _bury(tracker, ended, deaths[ended.run_id])
+
+
+def _ready(tracker: Tracker) -> list[PlannedRun]:
+    """The runs that have not ended and whose needs are done; those whose needs failed are recorded so."""
+    ready = []
+    for run in tracker.plan.runs:
+        if run.id in tracker.records:
+            continue
+        needs = [tracker.records.get(need) for need in run.needs]
+        if all(need is not None and need.status == "done" for need in needs):
+            ready.append(run)
+        elif any(need is not None and need.status != "done" for need in needs):
+            _write_end(tracker, run, "failed", f"needs {', '.join(run.needs)}, which did not finish")
+    return ready
+
+
+def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
+    """Record a run whose worker died too often; otherwise it is taken up again from its checkpoint."""
+    run = next(run for run in tracker.plan.runs if run.id == ended.run_id)
+    if deaths >= DEATHS and not (tracker.place(run) / RUN).exists():
+        _write_end(
+            tracker, run, "died", f"its worker died {deaths} times, last with exit code {ended.exit_code}"
+        )
+
+
+def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) -> None:
+    """Record the end of a run that could not record it itself."""
+    place = tracker.place(run)
+    place.mkdir(parents=True, exist_ok=True)
+    close_failed(place, run, tracker.plan.arm(run.workload, run.arm).recipe, status, message)
+
+
+def _forget_machine_trouble(tracker: Tracker) -> None:
+    """Take up again what ended by trouble of the machine; divergence is an outcome and stays."""
+    tracker.refresh()
+    for run_id, record in list(tracker.records.items()):
+        if record.status in AGAIN:
+            (tracker.folder / "runs" / run_id / RUN).unlink()
+            del tracker.records[run_id]

@@ -1,0 +1,122 @@
+"""The local engine: persistent worker processes on this machine, one pipe each and no shared lock.
+
+A worker that is killed can therefore never block the others; its run is reported as died.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol
+
+STOP_SECONDS = 10.0  # a worker writes its checkpoint within a step; after this it is killed
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that a worker is through with; `exit_code` where the worker died of it."""
+
+    run_id: str
+    exit_code: int | None = None
+
+
+class Engine(Protocol):
+    """Where runs happen. No engine knows statistics, no analysis knows engines."""
+
+    def free(self) -> int:
+        """How many more runs can be submitted now."""
+
+    def submit(self, run_id: str) -> None:
+        """Start a run."""
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """The runs that ended meanwhile; waits for one at most so long."""
+
+    def stop(self) -> None:
+        """Let running runs save their state, then end all workers."""
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    run_id: str | None = None
+
+
+class LocalEngine:
+    """Runs side by side in worker processes that stay alive from run to run."""
+
+    def __init__(self, workers: int, target: Callable[..., None], *args: Any, threads: int = 1) -> None:
+        """`target(connection, *args)` receives run ids and answers each when it has ended."""
+        self._limit, self._target, self._args, self._threads = workers, target, args, threads
+        self._workers: list[_Worker] = []
+
+    def free(self) -> int:
+        """How many more runs can be submitted now."""
+        return self._limit - sum(worker.run_id is not None for worker in self._workers)
+
+    def submit(self, run_id: str) -> None:
+        """Hand a run to an idle worker, started where there is none."""
+        idle = [worker for worker in self._workers if worker.run_id is None]
+        worker = idle[0] if idle else self._start()
+        worker.run_id = run_id
+        try:
+            worker.connection.send(run_id)
+        except OSError:  # it died while idle
+            self._workers.remove(worker)
+            self.submit(run_id)
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """The runs that ended, or whose worker died, within so many seconds."""
+        ready = wait([item for w in self._workers for item in (w.connection, w.process.sentinel)], seconds)
+        ended = []
+        for worker in list(self._workers):
+            if worker.connection in ready or worker.process.sentinel in ready:
+                ended += self._hear(worker)
+        return ended
+
+    def stop(self) -> None:
+        """Ask every worker to save and leave; kill those that do not."""
+        for worker in self._workers:
+            if worker.process.is_alive() and worker.process.pid:
+                os.kill(worker.process.pid, signal.SIGTERM)
+        for worker in self._workers:
+            worker.process.join(STOP_SECONDS)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+        self._workers.clear()
+
+    def _hear(self, worker: _Worker) -> list[Ended]:
+        """What a worker has to say; nothing more where it is dead."""
+        try:
+            worker.connection.recv()
+            ended = Ended(worker.run_id or "")
+            worker.run_id = None
+            return [ended]
+        except (EOFError, OSError):
+            worker.process.join()
+            self._workers.remove(worker)
+            return [Ended(worker.run_id, worker.process.exitcode)] if worker.run_id else []
+
+    def _start(self) -> _Worker:
+        """A new worker process; its thread pools are sized before it imports anything."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        before = {name: os.environ.get(name) for name in names}
+        os.environ.update(dict.fromkeys(names, str(self._threads)))
+        try:
+            process = context.Process(target=self._target, args=(theirs, *self._args), daemon=True)
+            process.start()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker

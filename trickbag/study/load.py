@@ -1,0 +1,89 @@
+"""A study from its file: by path or embedded name, with `field=value` overrides, self-contained afterwards."""
+
+import shutil
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trickbag.errors import InputError, unknown
+from trickbag.recipe import (
+    Patch,
+    Recipe,
+    apply,
+    load_recipe,
+    parse_overrides,
+    parse_yaml,
+    read_yaml,
+    validate,
+)
+from trickbag.records.plan import Plan
+from trickbag.study.schema import Study
+
+
+def study_names() -> list[str]:
+    """The names of the embedded studies."""
+    return sorted(f.name.removesuffix(".yaml") for f in files("trickbag").joinpath("studies").iterdir())
+
+
+def study_text(name: str) -> str:
+    """The file of an embedded study."""
+    return files("trickbag").joinpath("studies", f"{name}.yaml").read_text()
+
+
+def load_study(name_or_path: str, overrides: Sequence[str] = ()) -> tuple[Study, Path]:
+    """The study and the folder that its relative paths start from.
+
+    Overrides that name a field of the study change the study (`seeds=3`, `machine.threads=2`); all others
+    patch its baseline (`budget.epochs=2`). Raises InputError where anything is wrong.
+    """
+    if name_or_path in study_names():
+        plain, base = parse_yaml(study_text(name_or_path), name_or_path), Path()
+    elif name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+        plain, base = read_yaml(Path(name_or_path)), Path(name_or_path).parent
+    else:
+        raise unknown("study", name_or_path, study_names())
+    _override(plain, parse_overrides(overrides))
+    return validate(Study, plain, Path(name_or_path).name), base
+
+
+def _override(plain: dict[str, Any], patch: Patch) -> None:
+    """Apply overrides to the plain study, in place."""
+    for path, value in patch.items():
+        first, _, rest = path.partition(".")
+        if first not in Study.model_fields:
+            plain["set"] = {**plain.get("set", {}), path: value}
+        elif first == "machine" and rest:
+            plain["machine"] = {**plain.get("machine", {}), rest: value}
+        elif rest:
+            raise InputError(f"{path}: {first} has no field {rest!r} that could be set from outside")
+        else:
+            plain[first] = value
+
+
+def baseline_of(study: Study, base: Path) -> Recipe:
+    """The study's baseline with its changes."""
+    if isinstance(study.baseline, str):
+        recipe = load_recipe(study.baseline, base)
+    else:
+        recipe = validate(Recipe, study.baseline, "baseline")
+    return apply(recipe, study.set, "baseline")
+
+
+def self_contained(study: Study, base: Path) -> str:
+    """The study as YAML that needs no other file: the baseline is written out."""
+    plain = study.model_dump(mode="json", exclude_defaults=True)
+    plain["baseline"] = {k: v for k, v in baseline_of(study, base).plain().items() if v != {}}
+    plain.pop("set", None)
+    return yaml.safe_dump(plain, sort_keys=False)
+
+
+def copy_own_files(plan: Plan, base: Path, folder: Path) -> None:
+    """Copy the user's own Python files, which recipes name relative to the study file, into its folder."""
+    names = {name for arm in plan.arms for name in arm.recipe["sources"]}
+    for name in names:
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(base / name, folder / name)

@@ -1,0 +1,168 @@
+"""From a study to its plan: every arm resolved, every run listed, the test that will judge them fixed."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from trickbag.errors import InputError
+from trickbag.recipe import Recipe, apply, compose, diff, leaves, validate
+from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
+from trickbag.records.run import WEIGHTS
+from trickbag.rng import Streams
+from trickbag.study.design import BASELINE, NamedArm, arms, pairs, tricks_of
+from trickbag.study.load import baseline_of
+from trickbag.study.schema import Study, WorkloadSpec
+from trickbag.train import Resolved, device_of, resolve
+
+TEACHER_FIELD = "loss.distillation.teacher"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one workload contributes to the plan."""
+
+    workload: Workload
+    arms: tuple[Arm, ...]
+    comparisons: tuple[Comparison, ...]
+    teacher: tuple[Arm, PlannedRun] | None
+
+
+def make_plan(study: Study, base: Path) -> Plan:
+    """Resolve everything and list every run; nothing is written. Raises InputError where something is wrong."""
+    specs = study.workloads or (WorkloadSpec(name=baseline_of(study, base).data.name),)
+    parts = [_part(study, spec, base) for spec in specs]
+    teachers = [part.teacher for part in parts if part.teacher]
+    phases = [Phase(name="teacher", runs=tuple(run for _, run in teachers))] if teachers else []
+    runs = tuple(run for part in parts for run in _runs(part, study.seed_list))
+    return Plan(
+        study=study.model_dump(mode="json", exclude={"machine"}),
+        workloads=tuple(part.workload for part in parts),
+        arms=tuple([arm for part in parts for arm in part.arms] + [arm for arm, _ in teachers]),
+        comparisons=tuple(pair for part in parts for pair in part.comparisons),
+        phases=(*phases, Phase(name="confirm", runs=runs)),
+        judgement=Judgement(margin=study.margin),
+        machine={
+            "device": str(device_of(study.machine)),
+            "threads": study.machine.threads,
+            "torch": torch.__version__,
+        },
+    )
+
+
+def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
+    """One workload: its arms on its baseline."""
+    own = study if spec.baseline is None else study.model_copy(update={"baseline": spec.baseline})
+    baseline = apply(baseline_of(own, base), spec.set, f"workload {spec.name}")
+    plain = resolve(baseline, study.machine, base)
+    named = arms(study)
+    teacher = _teacher(study, spec.name, baseline, base) if _wants_teacher(named) else None
+    found = {arm.name: _arm(study, spec.name, arm, baseline, plain.recipe, teacher, base) for arm in named}
+    wanted = [
+        Comparison(workload=spec.name, arm=arm, comparison=comparison)
+        for arm, comparison in pairs(study, list(found))
+        if found[arm].fingerprint != found[comparison].fingerprint
+    ]
+    if not wanted:
+        raise InputError(
+            f"workload {spec.name}: every arm equals what it is compared with; there is nothing to judge"
+        )
+    return _Part(_workload(spec.name, plain), tuple(found.values()), tuple(wanted), teacher)
+
+
+def _workload(name: str, resolved: Resolved) -> Workload:
+    """The images that all arms of a workload share."""
+    return Workload(
+        name=name,
+        data_digest=resolved.images.digest,
+        classes=resolved.images.classes,
+        train_images=len(resolved.train_ids),
+        test_images=len(resolved.images.test_labels),
+        validation_ids=tuple(resolved.validation_ids.tolist()),
+    )
+
+
+def _arm(
+    study: Study,
+    workload: str,
+    arm: NamedArm,
+    baseline: Recipe,
+    plain: Recipe,
+    teacher: tuple[Arm, PlannedRun] | None,
+    base: Path,
+) -> Arm:
+    """An arm of the plan: its recipe resolved, and what sets it apart from the baseline."""
+    recipe = compose(baseline, arm.tricks)
+    if teacher and _uses_study_teacher(recipe):
+        recipe = apply(recipe, {TEACHER_FIELD: f"runs/{teacher[1].id}/{WEIGHTS}"})
+    resolved = resolve(recipe, study.machine, base).recipe
+    if (resolved.data.name, resolved.data.validation, resolved.data.split_seed) != (
+        plain.data.name, plain.data.validation, plain.data.split_seed,
+    ):  # fmt: skip
+        raise InputError(f"arm {arm.name}: a trick may not change the images that arms are judged on")
+    return Arm(
+        name=arm.name,
+        workload=workload,
+        tricks=tuple(trick.name for trick in arm.tricks),
+        fingerprint=resolved.fingerprint(),
+        recipe=resolved.plain(),
+        diff=diff(plain, resolved),
+    )
+
+
+def _teacher(study: Study, workload: str, baseline: Recipe, base: Path) -> tuple[Arm, PlannedRun] | None:
+    """The teacher of a workload as an arm with one run."""
+    if study.teacher is None:
+        raise InputError(
+            "distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}"
+        )
+    tricks = tricks_of(study.teacher.tricks)
+    recipe = apply(compose(baseline, tricks), study.teacher.set, "teacher")
+    arm = _arm(study, workload, NamedArm("teacher", tricks), recipe, recipe, None, base)
+    return arm, _run(arm, study.teacher.seed, ())
+
+
+def _wants_teacher(named: Iterable[NamedArm]) -> bool:
+    """Whether some arm distils from the study's own teacher."""
+    patches = [trick.patch for arm in named for trick in arm.tricks]
+    return any((TEACHER_FIELD, "study") in leaves(patch) for patch in patches if not callable(patch))
+
+
+def _uses_study_teacher(recipe: Recipe) -> bool:
+    """Whether this recipe distils from the study's own teacher."""
+    return (TEACHER_FIELD, "study") in leaves(recipe.plain())
+
+
+def _runs(part: _Part, seeds: Sequence[int]) -> list[PlannedRun]:
+    """Every arm with every seed, once per fingerprint; arms in random order within each seed."""
+    distinct = list({arm.fingerprint: arm for arm in reversed(part.arms)}.values())[::-1]
+    runs = []
+    for seed in seeds:
+        for i in Streams(seed).numpy("run order").permutation(len(distinct)):
+            arm = distinct[i]
+            distils = part.teacher and any(part.teacher[1].id in str(v) for _, v in leaves(arm.recipe))
+            runs.append(_run(arm, seed, (part.teacher[1].id,) if part.teacher and distils else ()))
+    return runs
+
+
+def _run(arm: Arm, seed: int, needs: tuple[str, ...]) -> PlannedRun:
+    """A run of an arm; its id is the name of its folder."""
+    label = re.sub(r"[^A-Za-z0-9._+-]+", "_", arm.name)[:60]
+    return PlannedRun(
+        id=f"{label}-{arm.fingerprint}-s{seed}",
+        workload=arm.workload,
+        arm=arm.name,
+        fingerprint=arm.fingerprint,
+        seed=seed,
+        needs=needs,
+    )
+
+
+def recipe_of(arm: Arm) -> Recipe:
+    """The resolved recipe of a planned arm."""
+    return validate(Recipe, arm.recipe, f"arm {arm.name}")
+
+
+__all__ = ["BASELINE", "make_plan", "recipe_of"]

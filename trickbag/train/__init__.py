@@ -1,0 +1,25 @@
+"""Training one recipe with one seed: resolve, build a session, loop, evaluate, checkpoint."""
+
+from trickbag.train.catalogue import CATALOGUE
+from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
+from trickbag.train.evaluate import Bits
+from trickbag.train.loop import Outcome, Watch, train
+from trickbag.train.resolve import Resolved, device_of, resolve
+from trickbag.train.session import Session, build_session
+from trickbag.train.weights import save_weights
+
+__all__ = [
+    "CATALOGUE",
+    "Bits",
+    "Outcome",
+    "Resolved",
+    "Session",
+    "Watch",
+    "build_session",
+    "device_of",
+    "load_checkpoint",
+    "resolve",
+    "save_checkpoint",
+    "save_weights",
+    "train",
+]

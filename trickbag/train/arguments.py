@@ -1,0 +1,48 @@
+"""Arguments of a catalogue entry, checked against the signature of what they are for."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from trickbag.errors import InputError, unknown
+from trickbag.recipe import thaw
+
+
+def arguments(
+    factory: Callable[..., Any],
+    given: Mapping[str, Any],
+    where: str,
+    reserved: Collection[str] = (),
+    declared: Collection[str] = (),
+) -> dict[str, Any]:
+    """The full keyword arguments of `factory`: `given` checked and converted, the rest by default.
+
+    `reserved` parameters are passed by trickbag and cannot be given; `declared` fields of the section are
+    suggested with the arguments when a name is unknown. Raises InputError for an unknown or missing name or a
+    wrong type, naming `where`.
+    """
+    signature = inspect.signature(factory)
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    fields: dict[str, Any] = {
+        name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in signature.parameters.items()
+        if name not in reserved and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    for name in given:
+        if name not in fields and not open_ended:
+            raise unknown("argument", name, [*fields, *declared], where)
+    model = create_model(
+        "Arguments", __config__=ConfigDict(extra="allow", arbitrary_types_allowed=True), **fields
+    )
+    try:
+        checked = model.model_validate(thaw(given))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join([where, *map(str, problem["loc"])])
+        if problem["type"] == "missing":
+            raise InputError(f"{place}: must be given") from None
+        raise InputError(f"{place}: {problem['msg'].lower()}, found {problem['input']!r}") from None
+    return {name: getattr(checked, name) for name in [*fields, *(checked.model_extra or {})]}

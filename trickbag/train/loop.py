@@ -1,0 +1,133 @@
+"""The loop: straight down the page, the whole step visible, nothing optional in it but the seams."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from trickbag.records.run import EpochRow
+from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
+from trickbag.train.evaluate import Bits, evaluate
+from trickbag.train.seams import Batch, set_lr
+from trickbag.train.session import Session
+
+EVALUATION_BATCH = 500  # images; a divisor of the usual 5,000 and 10,000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; bits only where it reached its last step with a finite loss."""
+
+    status: Literal["done", "diverged", "interrupted"]
+    validation: Bits | None = None
+    test: Bits | None = None
+
+
+@dataclass
+class Watch:
+    """What looks at a run from outside: when to save, when to stop, whom to tell."""
+
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = 60.0
+    stop: Callable[[], bool] = lambda: False
+    on_step: Callable[[int], None] = lambda step: None
+    on_epoch: Callable[[EpochRow], None] = lambda row: None
+
+
+def train(session: Session, watch: Watch | None = None) -> Outcome:
+    """Train to the last step, from the checkpoint where there is one, and evaluate.
+
+    When `watch.stop` turns true the state is saved and the outcome is `interrupted`.
+    """
+    watch = watch or Watch()
+    if watch.checkpoint is not None and watch.checkpoint.exists():
+        load_checkpoint(session, watch.checkpoint)
+    while len(session.rows) < session.recipe.budget.epochs:
+        if not train_epoch(session, watch):
+            return Outcome("interrupted")
+        row = close_epoch(session)
+        watch.on_epoch(row)
+        if not torch.isfinite(session.loss_sum):
+            return Outcome("diverged")
+        session.loss_sum.zero_()
+    return Outcome(
+        "done", session.validation, evaluate_on(session, "test") if session.store.has_test else None
+    )
+
+
+def train_epoch(session: Session, watch: Watch) -> bool:
+    """Train to the end of the epoch under way; False if stopped before."""
+    epoch = len(session.rows)
+    done = session.step - epoch * session.resolved.steps_per_epoch
+    saved = perf_counter()
+    session.model.train()
+    session.clock.start()
+    for ids in epoch_order(session, epoch)[done:]:
+        train_step(session, epoch, ids)
+        session.step += 1
+        session.clock.step()
+        watch.on_step(session.step)
+        stopped = watch.stop()
+        if watch.checkpoint and (stopped or perf_counter() - saved > watch.checkpoint_seconds):
+            session.clock.pause()
+            save_checkpoint(session, watch.checkpoint)
+            saved = perf_counter()
+            session.clock.start()
+        if stopped:
+            return False
+    session.clock.pause()
+    return True
+
+
+def epoch_order(session: Session, epoch: int) -> Tensor:
+    """Image ids of an epoch's batches, int64 [steps, batch]; a last partial batch is left out."""
+    train_ids, batch = session.resolved.train_ids, session.recipe.budget.batch_size
+    order = torch.from_numpy(session.streams.numpy("order", epoch).permutation(len(train_ids)))
+    steps = session.resolved.steps_per_epoch
+    return train_ids[order[: steps * batch]].view(steps, batch).to(session.device)
+
+
+def train_step(session: Session, epoch: int, ids: Tensor) -> None:
+    """One optimizer step on the images `ids` (int64 [B])."""
+    x, y = session.store.batch(ids)
+    draws = session.streams.images(epoch, ids)
+    for augment in session.sample:
+        x = augment(x, draws)
+    batch = Batch(session.store.normalise(x), y, session.step)
+    for mix in session.batch:
+        batch = mix(batch)
+    set_lr(session.optimizer, session.lr(session.step))
+    with session.autocast:
+        loss = session.loss(batch._replace(outputs=session.forward(batch.x)))
+    session.update(loss, session.optimizer)
+    session.loss_sum += loss.detach()
+
+
+def close_epoch(session: Session) -> EpochRow:
+    """Evaluate where the recipe says so, and note the epoch's row."""
+    budget, resolved = session.recipe.budget, session.resolved
+    wanted = session.step == resolved.total_steps or budget.evaluate == "every_epoch"
+    session.validation = evaluate_on(session, "validation") if wanted else None
+    row = EpochRow(
+        epoch=session.step // resolved.steps_per_epoch,
+        step=session.step,
+        loss=session.loss_sum.item() / resolved.steps_per_epoch,
+        lr=session.lr(session.step - 1),
+        images_per_second=session.clock.lap_rate(budget.batch_size),
+        top1=session.validation.accuracy(1) if session.validation else None,
+        top5=session.validation.accuracy(5) if session.validation else None,
+    )
+    session.rows.append(row)
+    return row
+
+
+def evaluate_on(session: Session, part: Literal["validation", "test"]) -> Bits:
+    """The bits of the validation or the test images, in the precision of the recipe."""
+    session.model.eval()
+    with session.clock.evaluating(), session.autocast:
+        ids, batches = session.store.evaluation(part, EVALUATION_BATCH)
+        return evaluate(session.model, ids, batches)

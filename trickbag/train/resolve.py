@@ -1,0 +1,166 @@
+"""From a recipe to a resolved recipe: names and arguments checked, defaults filled in, images found.
+
+Called before anything is written. What it returns is what gets hashed: every catalogue name with all its
+arguments, the digest of the images, the source of the user's own files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trickbag.data import ImageSet, limit, open_images, split
+from trickbag.errors import InputError
+from trickbag.models import build_model
+from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, validate
+from trickbag.train.arguments import arguments
+from trickbag.train.catalogue import find, source_digest
+
+# What trickbag itself passes to each kind of catalogue entry; the other parameters are the user's.
+PASSED = {
+    "dataset": ("root",),
+    "model": ("num_classes", "in_channels"),
+    "optimizer": ("groups", "lr"),
+    "schedule": ("step", "total"),
+    "surgery": ("context", "model"),
+    "sample": (),
+    "batch": ("context",),
+    "loss": ("context", "inner"),
+}
+SEAMS = ("surgery", "sample", "batch", "loss")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A recipe that can be trained here, with its images."""
+
+    recipe: Recipe
+    images: ImageSet
+    train_ids: torch.Tensor  # int64, sorted
+    validation_ids: torch.Tensor
+    base: Path  # relative paths in the recipe start here
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps per epoch; a last partial batch is left out."""
+        return len(self.train_ids) // self.recipe.budget.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.steps_per_epoch * self.recipe.budget.epochs
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the images have."""
+        return len(self.images.classes)
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of an image."""
+        return self.images.train_images.shape[1]
+
+
+def device_of(machine: Machine) -> torch.device:
+    """The device that `machine.device` stands for here; InputError where there is none."""
+    name = machine.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"machine.device: {name!r} asked for, but no CUDA device is there; use cpu or auto")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise InputError(f"machine.device: unknown device {name!r}; use cpu, cuda or auto") from None
+
+
+def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
+    """The images that a recipe names, decoded once and shared through the cache."""
+    factory = find("dataset", data.name, base, "data.name")
+    args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
+    images = open_images(data.name, factory, args, machine.data_root, machine.cache.expanduser())
+    if data.digest not in (None, images.digest):
+        raise InputError(f"data: the images of {data.name} are not those that the recipe was resolved with")
+    return images
+
+
+def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
+    """Check a recipe against the catalogue and this machine, and fill in everything it leaves open.
+
+    Raises InputError with one clear line where it cannot be trained here.
+    """
+    images = open_data(recipe.data, machine, base)
+    train_ids, validation_ids = _split(recipe.data, images)
+    if recipe.budget.batch_size > len(train_ids):
+        raise InputError(
+            f"budget.batch_size: {recipe.budget.batch_size} is more than the {len(train_ids)} training images"
+        )
+    plain = recipe.plain()
+    plain["data"]["digest"] = images.digest
+    plain["precision"]["dtype"] = _dtype(recipe, device_of(machine))
+    plain["sources"] = dict(source_digest(name, base) for name in _names(recipe) if ".py:" in name)
+    resolved = Resolved(recipe, images, train_ids, validation_ids, base)
+    for section, kind in (("data", "dataset"), ("model", "model"), ("optimizer", "optimizer")):
+        plain[section] |= _entry_arguments(kind, getattr(recipe, section), section, base)
+    _check_schedule(plain["schedule"], resolved)
+    for seam in SEAMS:
+        for name, given in getattr(recipe, seam).items():
+            factory = find(seam, name, base, seam)
+            plain[seam][name] = arguments(factory, given, f"{seam}.{name}", PASSED[seam])
+    full = validate(Recipe, plain)
+    build_model(*model_parts(full, resolved, base), streams=None)
+    return Resolved(full, images, train_ids, validation_ids, base)
+
+
+def model_parts(recipe: Recipe, resolved: Resolved, base: Path) -> tuple[Any, dict[str, Any], int, int]:
+    """Factory, arguments, classes and channels of the recipe's network."""
+    factory = find("model", recipe.model.name, base, "model.name")
+    args = arguments(factory, recipe.model.arguments, "model", PASSED["model"])
+    return factory, args, resolved.num_classes, resolved.in_channels
+
+
+def _split(data: Data, images: ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids of the training and the validation images."""
+    train, validation = split(
+        images.train_labels, fraction=data.validation, seed=data.split_seed, classes=images.classes
+    )
+    if data.limit is not None:
+        train = limit(train, images.train_labels, data.limit, seed=data.split_seed)
+    return train, validation
+
+
+def _entry_arguments(kind: str, entry: Entry, section: str, base: Path) -> dict[str, Any]:
+    """The full arguments of the thing that a section names."""
+    factory = find(kind, entry.name, base, f"{section}.name")
+    return arguments(factory, entry.arguments, section, PASSED[kind], type(entry).model_fields)
+
+
+def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
+    """Check the schedule's arguments as steps, and add its defaults as they are written."""
+    schedule = resolved.recipe.schedule
+    factory = find("schedule", schedule.name, resolved.base, "schedule.name")
+    in_step = {
+        k: in_steps(v, resolved.total_steps, resolved.steps_per_epoch) for k, v in schedule.arguments.items()
+    }
+    checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
+    for name, value in checked.items():
+        plain.setdefault(name, value)
+
+
+def _dtype(recipe: Recipe, device: torch.device) -> str:
+    """The autocast type on this device."""
+    dtype = recipe.precision.dtype
+    if dtype == "low":
+        return "fp16" if device.type == "cuda" else "bf16"
+    if dtype == "fp16" and device.type != "cuda":
+        raise InputError("precision.dtype: fp16 needs a CUDA device; use bf16 here, or low to take what fits")
+    return dtype
+
+
+def _names(recipe: Recipe) -> Iterator[str]:
+    """Every catalogue name in a recipe."""
+    yield from (recipe.data.name, recipe.model.name, recipe.optimizer.name, recipe.schedule.name)
+    for seam in SEAMS:
+        yield from getattr(recipe, seam)

@@ -1,0 +1,146 @@
+"""A session: everything that one run trains with, built once from a resolved recipe and a seed."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trickbag.data import Store
+from trickbag.models import build_model
+from trickbag.optim import parameter_groups
+from trickbag.recipe import Machine, Recipe, in_steps, steps
+from trickbag.records.run import EpochRow
+from trickbag.rng import ImageDraws, Streams
+from trickbag.schedule import with_warmup
+from trickbag.train.arguments import arguments
+from trickbag.train.catalogue import find
+from trickbag.train.clock import Clock
+from trickbag.train.evaluate import Bits
+from trickbag.train.operations import cross_entropy_loss
+from trickbag.train.resolve import PASSED, Resolved, device_of, model_parts
+from trickbag.train.seams import BatchOperation, Context, Loss, ScaledStep, Step, plain_step
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+SampleOperation = Callable[[Tensor, ImageDraws], Tensor]
+
+
+@dataclass
+class Session:
+    """The parts of one run, and how far it is."""
+
+    resolved: Resolved
+    streams: Streams
+    device: torch.device
+    store: Store
+    model: nn.Module
+    forward: nn.Module  # the model, compiled where the recipe says so
+    optimizer: torch.optim.Optimizer
+    lr: Callable[[int], float]  # of a step counted from 0
+    sample: Sequence[SampleOperation]
+    batch: Sequence[BatchOperation]
+    loss: Loss
+    update: Step
+    autocast: AbstractContextManager[Any]
+    scaler: torch.amp.GradScaler | None
+    clock: Clock
+    step: int = 0  # steps done
+    loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
+    rows: list[EpochRow] = field(default_factory=list)
+    validation: Bits | None = None  # of the last epoch, where it was evaluated
+    resumed: int = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return self.resolved.recipe
+
+
+def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
+    """Build everything that a run trains with; the global random state is neither used nor changed."""
+    recipe, device = resolved.recipe, device_of(machine)
+    streams = Streams(seed, recipe.replica)
+    _set_backends(recipe)
+    store = Store(resolved.images, resolved.train_ids, device)
+    model = build_model(*model_parts(recipe, resolved, resolved.base), streams=streams).to(device)
+    if recipe.precision.channels_last:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    context = Context(
+        streams, resolved.num_classes, resolved.in_channels, store.mean, store.sd, device, resolved.base
+    )
+    for build in _operations(resolved, "surgery"):
+        model = build(context, model)
+    scaler = torch.amp.GradScaler(device.type) if recipe.precision.dtype == "fp16" else None
+    return Session(
+        resolved=resolved,
+        streams=streams,
+        device=device,
+        store=store,
+        model=model,
+        forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
+        optimizer=_optimizer(resolved, model),
+        lr=_schedule(resolved),
+        sample=[build() for build in _operations(resolved, "sample")],
+        batch=[build(context) for build in _operations(resolved, "batch")],
+        loss=_loss(resolved, context),
+        update=ScaledStep(scaler) if scaler else plain_step,
+        autocast=_autocast(recipe, device),
+        scaler=scaler,
+        clock=Clock(device),
+        loss_sum=torch.zeros((), device=device),
+    )
+
+
+def _operations(resolved: Resolved, seam: str) -> list[Callable[..., Any]]:
+    """The builders of a seam's operations, arguments bound, in the order of their ranks."""
+    found = []
+    for name, given in getattr(resolved.recipe, seam).items():
+        factory = find(seam, name, resolved.base, seam)
+        bound = partial(factory, **arguments(factory, given, f"{seam}.{name}", PASSED[seam]))
+        found.append((getattr(factory, "rank", 50), name, bound))
+    return [bound for _, _, bound in sorted(found, key=lambda item: item[:2])]
+
+
+def _loss(resolved: Resolved, context: Context) -> Loss:
+    """Cross-entropy, wrapped by the operations of the loss seam."""
+    loss: Loss = cross_entropy_loss
+    for build in _operations(resolved, "loss"):
+        loss = build(context, loss)
+    return loss
+
+
+def _optimizer(resolved: Resolved, model: nn.Module) -> torch.optim.Optimizer:
+    """The recipe's optimizer over the model's parameter groups."""
+    section = resolved.recipe.optimizer
+    factory = find("optimizer", section.name, resolved.base, "optimizer.name")
+    groups = parameter_groups(model, section.weight_decay, section.decay)
+    args = arguments(factory, section.arguments, "optimizer", PASSED["optimizer"])
+    optimizer: torch.optim.Optimizer = factory(groups, section.lr, **args)
+    return optimizer
+
+
+def _schedule(resolved: Resolved) -> Callable[[int], float]:
+    """The learning rate as a function of the step, warmup included."""
+    section, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
+    factory = find("schedule", section.name, resolved.base, "schedule.name")
+    in_step = {name: in_steps(value, total, per_epoch) for name, value in section.arguments.items()}
+    bound = partial(factory, **arguments(factory, in_step, "schedule", PASSED["schedule"]))
+    factor = with_warmup(bound, steps(section.warmup, total, per_epoch), total)
+    peak = resolved.recipe.optimizer.lr
+    return lambda step: peak * factor(step)
+
+
+def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:
+    """Autocast for low precision; nothing at all for fp32."""
+    if recipe.precision.dtype == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=DTYPES[recipe.precision.dtype])
+
+
+def _set_backends(recipe: Recipe) -> None:
+    """The process-wide switches that a recipe fixes."""
+    torch.backends.cuda.matmul.allow_tf32 = recipe.precision.tf32
+    torch.backends.cudnn.allow_tf32 = recipe.precision.tf32

@@ -1,0 +1,25 @@
+"""A trained network's weights in a safetensors file that says how to build the network."""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from trickbag.records.files import write_whole
+from trickbag.train.session import Session
+
+
+def save_weights(path: Path, session: Session) -> None:
+    """Keep the network of a session: weights, and in the metadata its recipe, classes and normalisation."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in session.model.state_dict().items()
+    }
+    resolved = session.resolved
+    about = {
+        "model": json.dumps(resolved.recipe.plain()["model"]),
+        "classes": json.dumps(resolved.images.classes),
+        "in_channels": str(resolved.in_channels),
+        "mean": json.dumps(session.store.mean.tolist()),
+        "sd": json.dumps(session.store.sd.tolist()),
+    }
+    write_whole(path, lambda temporary: save_file(tensors, temporary, metadata=about))
