@@ -1,0 +1,88 @@
+"""Image data sets as Parquet files in the Hugging Face layout: image struct{bytes, path}, integer labels."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from trickbag.data.decode import decode, open_rgb
+from trickbag.errors import InputError
+
+_IMAGE_COLUMNS = ("img", "image")
+
+
+def parquet_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The shards (train, test) in a folder or one of the sub-folders, sorted; both empty if there is none."""
+    train, test = (
+        sorted(folder.glob(f"{part}*.parquet")) or sorted(folder.glob(f"*/{part}*.parquet"))
+        for part in ("train", "test")
+    )
+    homes = sorted({str(path.parent) for path in (*train, *test)})
+    if len(homes) > 1:
+        raise InputError(f"{folder}: Parquet files in several folders ({', '.join(homes)}); name one of them")
+    if bool(train) != bool(test):
+        missing = "test" if train else "train"
+        raise InputError(f"{homes[0]}: there are no {missing}*.parquet files beside the others")
+    return train, test
+
+
+def read_parquet(
+    files: Sequence[Path], label_column: str, height: int, width: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """All the rows of the shards, in order: images uint8 [N, 3, height, width] and labels int64 [N]."""
+    parts = [_read_file(path, label_column, height, width) for path in files]
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def class_names(path: Path, label_column: str) -> tuple[str, ...] | None:
+    """The class names in the schema's `huggingface` metadata, or None."""
+    metadata = _schema(path).metadata or {}
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    names = features.get(label_column, {}).get("names")
+    return tuple(names) if names else None
+
+
+def _read_file(
+    path: Path, label_column: str, height: int, width: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images and labels of one file."""
+    known = _schema(path).names
+    image_column = next((name for name in _IMAGE_COLUMNS if name in known), None)
+    if image_column is None or label_column not in known:
+        wanted = f"'img' or 'image', and {label_column!r}"
+        raise InputError(f"{path}: has the columns {', '.join(known)}; needed are {wanted}")
+    try:
+        table = pq.read_table(path, columns=[image_column, label_column])
+        images = [row["bytes"] for row in table[image_column].to_pylist()]
+        labels = table[label_column].to_numpy().astype(np.int64, casting="safe")
+    except (pa.ArrowException, OSError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: cannot be read as images (struct with bytes) and labels: {error}"
+        ) from error
+    read = partial(_image, path=path, images=images, height=height, width=width)
+    return decode(range(len(images)), read, height, width), labels
+
+
+def _schema(path: Path) -> pa.Schema:
+    """The file's schema; InputError if it is no Parquet file."""
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: is not a readable Parquet file: {error}") from error
+
+
+def _image(row: int, *, path: Path, images: list[bytes], height: int, width: int) -> Image.Image:
+    """The decoded image of a row, of the size the data set has."""
+
+    def check(image: Image.Image) -> Image.Image:
+        if image.size != (width, height):
+            raise ValueError(f"it is {image.size[0]}×{image.size[1]}, expected {width}×{height}")
+        return image
+
+    return open_rgb(images[row], f"{path}, row {row}", check)

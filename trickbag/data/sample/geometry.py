@@ -1,0 +1,69 @@
+"""Horizontal flip, and random crop after padding: the standard augmentation of CIFAR."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trickbag.errors import InputError
+from trickbag.rng import ImageDraws
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror left and right with probability `p`."""
+
+    rank: ClassVar[int] = 30
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Check the probability."""
+        if not 0 <= self.p <= 1:
+            raise InputError(f"flip: p is {self.p}; it must be between 0 and 1")
+
+    def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
+        """Flip the images whose draw is below `p`."""
+        return flip(x, draws.uniform("flip")[:, 0] < self.p)
+
+
+@dataclass(frozen=True)
+class PadCrop:
+    """Pad every side by `padding` (zeros, or `reflect`) and cut the old size out at a random place.
+
+    With `constant` the padding is black, as in torchvision's RandomCrop (He et al. 2015, section 4.2, pad 4).
+    """
+
+    rank: ClassVar[int] = 20
+    padding: int = 4
+    mode: Literal["constant", "reflect"] = "constant"
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        if self.padding < 1:
+            raise InputError(f"pad_crop: padding is {self.padding}; it must be at least 1 pixel")
+        if self.mode not in ("constant", "reflect"):
+            raise InputError(f"pad_crop: mode is {self.mode!r}; it can be 'constant' or 'reflect'")
+
+    def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
+        """Crop every image at an offset of its own."""
+        if self.mode == "reflect" and self.padding >= min(x.shape[2:]):
+            raise InputError(
+                f"pad_crop: padding {self.padding} cannot be reflected in images of {x.shape[2:]}"
+            )
+        offsets = draws.integers("pad_crop", 2 * self.padding + 1, 2)
+        return crop(F.pad(x, [self.padding] * 4, mode=self.mode), offsets, x.shape[2], x.shape[3])
+
+
+def flip(x: Tensor, mask: Tensor) -> Tensor:
+    """Images [B, C, H, W] mirrored left and right where `mask` (bool [B]) is true."""
+    columns = torch.arange(x.shape[3], device=x.device)
+    columns = torch.where(mask[:, None], columns.flip(0), columns)
+    return x.gather(3, columns[:, None, None].expand(x.shape))
+
+
+def crop(x: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
+    """The height × width window of each image [B, C, H, W] at its (top, left) in `offsets` (int64 [B, 2])."""
+    windows = x.unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(len(x), device=x.device), :, offsets[:, 0], offsets[:, 1]]
