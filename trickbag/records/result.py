@@ -97,6 +97,14 @@ class Noise(Frozen):
     evaluation_images: int
 
 
+class Amendment(Frozen):
+    """A change of the plan after it was frozen."""
+
+    reason: str
+    written: str
+    finished_runs: int  # how many runs were finished by then
+
+
 class Results(Frozen):
     """Everything that the analysis says about a study."""
 
@@ -117,6 +125,9 @@ class Results(Frozen):
     runs_done: int
     test_openings: int = 0
     dropped: dict[str, str] = {}
+    amendments: tuple[Amendment, ...] = ()
+    scope: dict[str, str] = {}  # workload -> what it is: network, data, budget, images judged on
+    method: str = ""  # the test that judged, as the plan names it
     machine: dict[str, Any]
     provenance: dict[str, Any]
 
