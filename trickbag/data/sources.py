@@ -12,13 +12,20 @@ from trickbag.data.images import ImageSet
 
 Reader = Callable[..., ImageSet]  # (root: Path | None, *, arguments of its own) -> ImageSet
 
-DATASETS: dict[str, Reader] = {"digits": digits, "cifar10": cifar10, "cifar100": cifar100, "folder": folder}
+DATASETS: dict[str, Reader] = {
+    "digits": digits,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+    "folder": folder,
+    "imagenet": folder,
+}
 
 _FILES: dict[str, Callable[[Path | None], list[Path]]] = {
     "digits": lambda root: [],
     "cifar10": partial(cifar.locate, cifar.CIFAR10),
     "cifar100": partial(cifar.locate, cifar.CIFAR100),
     "folder": folder_files,
+    "imagenet": folder_files,  # its usual layout is train/<wnid>/ and val/<wnid>/
 }
 
 

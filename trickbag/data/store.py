@@ -1,7 +1,7 @@
 """Images and labels on the training device, served in batches of uint8 and normalised there."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -60,6 +60,11 @@ class Store:
             raise InputError(f"crop {crop} does not fit into the images, which are {height}×{width}")
         mean, sd = (value.to(device, torch.float32).view(1, -1, 1, 1) for value in statistics)
         return cls(images.to(device), labels.to(device), mean, sd, crop, channels_last)
+
+    def holding(self, images: Tensor, labels: Tensor) -> "Store":
+        """A store like this one for other images, which are normalised as these are."""
+        device = self.images.device
+        return replace(self, images=images.to(device), labels=labels.to(device))
 
     def batch(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The images uint8 [B, C, H, W] and labels int64 [B] of `ids` (int64 [B], on any device)."""

@@ -65,6 +65,9 @@ class Data(Entry):
     limit: int | None = Field(
         None, ge=1, description="Train on so many images only (stratified); all if null."
     )
+    crop: int | None = Field(
+        None, ge=1, description="Side of the centre square that is evaluated; all if null."
+    )
     digest: str | None = Field(None, description="Content digest of the images; filled in when resolved.")
 
 

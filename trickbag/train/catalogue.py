@@ -54,7 +54,8 @@ def _own(name: str, base: Path, where: str) -> Factory:
     if not path.is_file():
         raise InputError(f"{where}: {path}: no such file")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -127,7 +127,13 @@ def close_epoch(session: Session) -> EpochRow:
 
 def evaluate_on(session: Session, part: Literal["validation", "test"]) -> Bits:
     """The bits of the validation or the test images, in the precision of the recipe."""
+    images, store, ids = session.resolved.images, session.store, session.resolved.validation_ids
+    if part == "test":
+        store, ids = (
+            store.holding(images.test_images, images.test_labels),
+            torch.arange(len(images.test_labels)),
+        )
     session.model.eval()
     with session.clock.evaluating(), session.autocast:
-        ids, batches = session.store.evaluation(part, EVALUATION_BATCH)
+        batches = ((store.normalise(x), y) for x, y in store.evaluation_batches(ids, EVALUATION_BATCH))
         return evaluate(session.model, ids, batches)

@@ -4,8 +4,10 @@ Called before anything is written. What it returns is what gets hashed: every ca
 arguments, the digest of the images, the source of the user's own files.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from trickbag.errors import InputError
 from trickbag.models import build_model
 from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, validate
 from trickbag.train.arguments import arguments
-from trickbag.train.catalogue import find, source_digest
+from trickbag.train.catalogue import Factory, find, source_digest
 
 # What trickbag itself passes to each kind of catalogue entry; the other parameters are the user's.
 PASSED = {
@@ -80,10 +82,16 @@ def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
     """The images that a recipe names, decoded once and shared through the cache."""
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
-    images = open_images(data.name, factory, args, machine.data_root, machine.cache.expanduser())
+    images = _open(data.name, factory, json.dumps(args), machine.data_root, machine.cache.expanduser())
     if data.digest not in (None, images.digest):
         raise InputError(f"data: the images of {data.name} are not those that the recipe was resolved with")
     return images
+
+
+@lru_cache(maxsize=4)  # the arms of a study share their images
+def _open(name: str, factory: Factory, args: str, root: Path | None, cache: Path) -> ImageSet:
+    """`open_images`, once per process."""
+    return open_images(name, root, json.loads(args), cache, reader=factory)
 
 
 def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
@@ -124,7 +132,11 @@ def model_parts(recipe: Recipe, resolved: Resolved, base: Path) -> tuple[Any, di
 def _split(data: Data, images: ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids of the training and the validation images."""
     train, validation = split(
-        images.train_labels, fraction=data.validation, seed=data.split_seed, classes=images.classes
+        images.train_labels,
+        fraction=data.validation,
+        seed=data.split_seed,
+        num_classes=len(images.classes),
+        classes=images.classes,
     )
     if data.limit is not None:
         train = limit(train, images.train_labels, data.limit, seed=data.split_seed)

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trickbag.data import Store
+from trickbag.data import SampleOperation, Store, channel_statistics
 from trickbag.models import build_model
 from trickbag.optim import parameter_groups
 from trickbag.recipe import Machine, Recipe, in_steps, steps
 from trickbag.records.run import EpochRow
-from trickbag.rng import ImageDraws, Streams
+from trickbag.rng import Streams
 from trickbag.schedule import with_warmup
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import find
@@ -25,7 +25,6 @@ from trickbag.train.resolve import PASSED, Resolved, device_of, model_parts
 from trickbag.train.seams import BatchOperation, Context, Loss, ScaledStep, Step, plain_step
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-SampleOperation = Callable[[Tensor, ImageDraws], Tensor]
 
 
 @dataclass
@@ -64,7 +63,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     recipe, device = resolved.recipe, device_of(machine)
     streams = Streams(seed, recipe.replica)
     _set_backends(recipe)
-    store = Store(resolved.images, resolved.train_ids, device)
+    store = _store(resolved, device)
     model = build_model(*model_parts(recipe, resolved, resolved.base), streams=streams).to(device)
     if recipe.precision.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -91,6 +90,19 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         scaler=scaler,
         clock=Clock(device),
         loss_sum=torch.zeros((), device=device),
+    )
+
+
+def _store(resolved: Resolved, device: torch.device) -> Store:
+    """The training and validation images, normalised by the training images alone."""
+    images, recipe = resolved.images, resolved.recipe
+    return Store.build(
+        images.train_images,
+        images.train_labels,
+        channel_statistics(images.train_images, resolved.train_ids),
+        device=device,
+        crop=recipe.data.crop,
+        channels_last=recipe.precision.channels_last,
     )
 
 
