@@ -1,6 +1,7 @@
 """Recipes, tricks and patches: frozen plain data, no torch."""
 
 from trickbag.recipe.durations import Duration, in_steps, steps
+from trickbag.recipe.library import load_recipe, recipe_names
 from trickbag.recipe.patch import Patch, apply, diff, leaves
 from trickbag.recipe.schema import (
     Budget,
@@ -21,7 +22,35 @@ from trickbag.recipe.text import parse_overrides, parse_yaml, read_yaml, validat
 from trickbag.recipe.trick import Card, Claim, Trick, arm_name, compose
 
 __all__ = [
-    "Budget", "Card", "Claim", "Data", "Duration", "Entry", "Frozen", "Machine", "Model", "Optimizer", "Patch",
-    "Precision", "Recipe", "Schedule", "Trick", "apply", "arm_name", "compose", "diff", "fingerprint", "freeze",
-    "in_steps", "leaves", "parse_overrides", "parse_yaml", "read_yaml", "steps", "thaw", "validate",
-]  # fmt: skip
+    "Budget",
+    "Card",
+    "Claim",
+    "Data",
+    "Duration",
+    "Entry",
+    "Frozen",
+    "Machine",
+    "Model",
+    "Optimizer",
+    "Patch",
+    "Precision",
+    "Recipe",
+    "Schedule",
+    "Trick",
+    "apply",
+    "arm_name",
+    "compose",
+    "diff",
+    "fingerprint",
+    "freeze",
+    "in_steps",
+    "leaves",
+    "load_recipe",
+    "parse_overrides",
+    "parse_yaml",
+    "read_yaml",
+    "recipe_names",
+    "steps",
+    "thaw",
+    "validate",
+]
