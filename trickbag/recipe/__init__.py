@@ -1,6 +1,7 @@
 """Recipes, tricks and patches: frozen plain data, no torch."""
 
 from trickbag.recipe.durations import Duration, in_steps, steps
+from trickbag.recipe.library import load_recipe, recipe_names
 from trickbag.recipe.patch import Patch, apply, diff, leaves
 from trickbag.recipe.schema import (
     Budget,
@@ -44,9 +45,11 @@ __all__ = [
     "freeze",
     "in_steps",
     "leaves",
+    "load_recipe",
     "parse_overrides",
     "parse_yaml",
     "read_yaml",
+    "recipe_names",
     "steps",
     "thaw",
     "validate",

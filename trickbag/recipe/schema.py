@@ -27,6 +27,7 @@ def thaw(value: Any) -> Any:
     return [thaw(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+FrozenValue = Annotated[Any, AfterValidator(freeze), PlainSerializer(thaw)]
 FrozenMapping = Annotated[Mapping[str, Any], AfterValidator(freeze), PlainSerializer(thaw)]
 Operations = Annotated[
     Mapping[str, FrozenMapping],
@@ -39,20 +40,21 @@ Operations = Annotated[
 class Frozen(BaseModel):
     """A typed, frozen value that knows only its own fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Entry(BaseModel):
     """A catalogue name; the fields beyond the declared ones are its arguments, checked by `resolve`."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+    __pydantic_extra__: dict[str, FrozenValue]
 
     name: str = Field(description="Catalogue name, or the user's own `file.py:attribute`.")
 
     @property
     def arguments(self) -> Mapping[str, Any]:
         """The arguments of the named thing, read-only."""
-        return MappingProxyType({key: freeze(value) for key, value in (self.model_extra or {}).items()})
+        return MappingProxyType(self.__pydantic_extra__)
 
 
 class Data(Entry):

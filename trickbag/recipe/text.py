@@ -1,7 +1,7 @@
 """From YAML and the command line to plain data and typed values, with one clear line where that fails."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,19 @@ _Loader.add_implicit_resolver(
 )
 
 
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[dict[Any, Any]]:
+    """A mapping in which no key stands twice (PyYAML would silently keep the last)."""
+    seen = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+        seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+    yield from loader.construct_yaml_map(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
 def parse_yaml(text: str, where: str) -> Any:
     """Plain data from YAML text; InputError with line and column where it is malformed."""
     try:
@@ -34,12 +47,19 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise InputError(f"{where}: {place}malformed YAML: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        place = f"line {line}, column {column}"
+        raise InputError(f"{where}: {place}: malformed YAML: {error.reason}") from None
+    except (ValueError, RecursionError) as error:  # a value that Python cannot hold, like the date 2024-99-99
+        raise InputError(f"{where}: malformed YAML: {error}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
-        plain = parse_yaml(path.read_text(), str(path))
+        plain = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     if not isinstance(plain, dict):
@@ -68,7 +88,8 @@ def validate(kind: type[T], plain: Any, where: str = "") -> T:
 
 def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) -> InputError:
     """The first problem that pydantic found, as one line."""
-    first = error.errors()[0]
+    # A misspelled field goes before the "missing" that it causes.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     path = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
         *parents, last = map(str, first["loc"])
