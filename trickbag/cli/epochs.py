@@ -44,6 +44,7 @@ class EpochLines:
         """An epoch is done."""
         top1, top5 = (f"{v:6.2f} %" if v is not None else "       –" for v in (row.top1, row.top5))
         speed = f"{row.images_per_second:,.0f}" if row.images_per_second else "–"
-        line = f"{row.epoch:>5}   {row.loss:<8.4f}  {row.lr:<8.3g}  {top1} {top5}  {speed:>8}"
+        loss = "–" if row.loss is None else f"{row.loss:.4f}"
+        line = f"{row.epoch:>5}   {loss:<8}  {row.lr:<8.3g}  {top1} {top5}  {speed:>8}"
         self._console.print(line, highlight=False)
         self._bar.update(self._task, epoch=row.epoch + 1)

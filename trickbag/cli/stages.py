@@ -31,7 +31,9 @@ def study(
     fields: Fields = None,
 ) -> None:
     """Plan, run, analyze and report a study; the same command continues an interrupted one."""
-    _plan(file, out, fields or [])
+    from trickbag.lab import freeze
+
+    freeze(file, out, fields or [])
     failed = _run(out, _machine(out, []))
     analyze(out)
     report(out)
@@ -48,15 +50,15 @@ def plan(
     """Show every arm's difference from the baseline and every run; with --out, freeze the plan."""
     from trickbag.cli.show_plan import show_plan
     from trickbag.records.plan import read_plan
+
+    if Path(study).is_dir():
+        show_plan(read_plan(Path(study)).plan(), Console())
+        return
+    from trickbag.lab import freeze
     from trickbag.study import load_study, make_plan
 
-    if out is not None:
-        _plan(study, out, fields or [])
-        show_plan(read_plan(out).plan(), Console())
-    elif Path(study).is_dir():
-        show_plan(read_plan(Path(study)).plan(), Console())
-    else:
-        show_plan(make_plan(*load_study(study, fields or [])), Console())
+    fields = fields or []
+    show_plan(freeze(study, out, fields) if out else make_plan(*load_study(study, fields)), Console())
 
 
 def run(folder: Folder, fields: Fields = None) -> None:
@@ -91,24 +93,6 @@ def report(folder: Folder) -> None:
     from trickbag.report import write_report
 
     print(f"report: {write_report(folder)}")
-
-
-def _plan(file: str, out: Path, fields: list[str]) -> None:
-    """Resolve a study and freeze its plan in `out`; nothing is written before all is right."""
-    from trickbag.records.files import write_text
-    from trickbag.records.plan import PLAN, write_plan
-    from trickbag.study import copy_own_files, load_study, make_plan, self_contained
-
-    study, base = load_study(file, fields)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: a folder is expected")
-    if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
-        raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
-    frozen = make_plan(study, base)
-    out.mkdir(parents=True, exist_ok=True)
-    copy_own_files(frozen, base, out)
-    write_plan(out, frozen)
-    write_text(out / STUDY, self_contained(study, base))
 
 
 def _machine(folder: Path, fields: list[str]) -> Machine:

@@ -21,7 +21,7 @@ class EpochRow(Frozen):
 
     epoch: int
     step: int
-    loss: float
+    loss: float | None  # mean over the epoch; None where it is not finite
     lr: float
     images_per_second: float | None  # None: the epoch was all start-up
     top1: float | None = None

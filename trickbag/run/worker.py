@@ -9,12 +9,11 @@ from types import FrameType
 
 import torch
 
-from trickbag.recipe import Machine
+from trickbag.recipe import Machine, Recipe, validate
 from trickbag.records.plan import Plan, PlannedRun, read_plan
 from trickbag.records.run import CHECKPOINT, Status, append_progress
 from trickbag.run.finish import close_failed, close_run
 from trickbag.run.locks import run_lock
-from trickbag.study import recipe_of
 from trickbag.train import Session, Watch, build_session, resolve, train
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -73,7 +72,7 @@ def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, sto
 
 def _session(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine) -> Session:
     """The session of a planned run; its recipe and images must be those of the plan."""
-    recipe = recipe_of(plan.arm(planned.workload, planned.arm))
+    recipe = validate(Recipe, plan.arm(planned.workload, planned.arm).recipe)
     resolved = resolve(recipe, machine, folder)
     if resolved.recipe.fingerprint() != planned.fingerprint:
         raise RuntimeError(

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from trickbag.errors import InputError
-from trickbag.recipe import Recipe, apply, compose, diff, leaves, validate
+from trickbag.recipe import Recipe, apply, compose, diff, leaves
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
 from trickbag.rng import Streams
-from trickbag.study.design import BASELINE, NamedArm, arms, pairs, tricks_of
+from trickbag.study.design import NamedArm, arms, pairs, tricks_of
 from trickbag.study.load import baseline_of
 from trickbag.study.schema import Study, WorkloadSpec
 from trickbag.train import Resolved, device_of, resolve
@@ -158,11 +158,3 @@ def _run(arm: Arm, seed: int, needs: tuple[str, ...]) -> PlannedRun:
         seed=seed,
         needs=needs,
     )
-
-
-def recipe_of(arm: Arm) -> Recipe:
-    """The resolved recipe of a planned arm."""
-    return validate(Recipe, arm.recipe, f"arm {arm.name}")
-
-
-__all__ = ["BASELINE", "make_plan", "recipe_of"]

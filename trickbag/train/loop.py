@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
@@ -51,7 +52,7 @@ def train(session: Session, watch: Watch | None = None) -> Outcome:
             return Outcome("interrupted")
         row = close_epoch(session)
         watch.on_epoch(row)
-        if not torch.isfinite(session.loss_sum):
+        if row.loss is None:
             return Outcome("diverged")
         session.loss_sum.zero_()
     return Outcome(
@@ -112,10 +113,11 @@ def close_epoch(session: Session) -> EpochRow:
     budget, resolved = session.recipe.budget, session.resolved
     wanted = session.step == resolved.total_steps or budget.evaluate == "every_epoch"
     session.validation = evaluate_on(session, "validation") if wanted else None
+    loss = session.loss_sum.item() / resolved.steps_per_epoch
     row = EpochRow(
         epoch=session.step // resolved.steps_per_epoch,
         step=session.step,
-        loss=session.loss_sum.item() / resolved.steps_per_epoch,
+        loss=loss if isfinite(loss) else None,
         lr=session.lr(session.step - 1),
         images_per_second=session.clock.lap_rate(budget.batch_size),
         top1=session.validation.accuracy(1) if session.validation else None,

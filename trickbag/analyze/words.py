@@ -1,0 +1,71 @@
+"""What a practitioner should take from a number, in a sentence."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from trickbag.records.result import Accuracy, ArmResult, Verdict
+
+NOT_CLAIMED = (
+    "Nothing is claimed about other networks, data sets, budgets or hyper-parameters than these; about new images "
+    "beyond this evaluation set; about training time, since runs were side by side; or that effects add up."
+)
+
+
+def sentence(
+    name: str,
+    comparison: str,
+    verdict: Verdict,
+    effect: Accuracy | None,
+    margin: float,
+    seeds: int,
+    price: str,
+) -> str:
+    """One arm in one sentence."""
+    if effect is None:
+        return f"{name}: too few finished seeds to say anything."
+    size, interval = f"{effect.effect:+.2f} points", f"95 % interval {effect.low:+.2f} to {effect.high:+.2f}"
+    return {
+        "better": f"{name} raises accuracy over {comparison} by {size} ({interval}).",
+        "better but small": f"{name} raises accuracy over {comparison}, but by less than the margin of {margin:g} "
+        f"points: {size} ({interval}).",
+        "equivalent": f"{name} makes no practical difference to {comparison}: its effect lies within ±{margin:g} "
+        f"points ({size}, {interval}).",
+        "worse": f"{name} lowers accuracy against {comparison} by {-effect.effect:.2f} points ({interval}).",
+        "undecided": f"{name} is not settled with {seeds} seeds: its effect on {comparison} may be anything from "
+        f"{effect.low:+.2f} to {effect.high:+.2f} points. {price}",
+        "not analysed": f"{name}: too few finished seeds to say anything.",
+    }[verdict]
+
+
+def bottom_line(arms: Sequence[ArmResult], margin: float) -> str:
+    """The answer first: how many comparisons ended how, and the clearest gain."""
+    if not arms or all(arm.verdict == "not analysed" for arm in arms):
+        return "No verdict yet: too few runs have finished."
+    counts = Counter(arm.verdict for arm in arms)
+    phrases = {
+        "better": "{} better",
+        "better but small": "{} better by less than the margin",
+        "equivalent": "{} equivalent",
+        "worse": "{} worse",
+        "undecided": "{} undecided",
+        "not analysed": "{} not analysed",
+    }
+    listed = ", ".join(phrases[verdict].format(counts[verdict]) for verdict in phrases if counts[verdict])
+    return f"Of {len(arms)} comparisons (margin {margin:g} points): {listed}.{_best(arms)}"
+
+
+def _best(arms: Sequence[ArmResult]) -> str:
+    """The largest gain that is claimed and not fragile."""
+    gains = [
+        arm
+        for arm in arms
+        if arm.verdict in ("better", "better but small") and not arm.fragile and arm.accuracy
+    ]
+    if not gains:
+        return ""
+    best = max(gains, key=lambda arm: arm.accuracy.effect if arm.accuracy else 0.0)
+    assert best.accuracy is not None
+    return (
+        f" The largest gain is {best.name}: {best.accuracy.effect:+.2f} points "
+        f"(95 % interval {best.accuracy.low:+.2f} to {best.accuracy.high:+.2f})."
+    )

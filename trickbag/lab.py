@@ -1,0 +1,50 @@
+"""The whole way of a study in functions: freeze the plan, run it, analyze, report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from trickbag.analyze import analyze
+from trickbag.errors import InputError
+from trickbag.records.files import write_text
+from trickbag.records.plan import PLAN, Plan, write_plan
+from trickbag.records.result import Results
+from trickbag.report import write_report
+from trickbag.run.driver import run_study
+from trickbag.run.state import Show
+from trickbag.study import Study, copy_own_files, load_study, make_plan, self_contained
+
+STUDY = "study.yaml"
+
+
+def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan:
+    """Resolve a study (or a study file, or an embedded one by name) and freeze its plan in `out`.
+
+    Nothing is written before everything is known to be right. Raises InputError where the study is wrong or
+    `out` holds anything but this very plan.
+    """
+    study, base = load_study(study, overrides) if isinstance(study, str) else (study, Path())
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: a folder is expected")
+    if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
+        raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
+    plan = make_plan(study, base)
+    out.mkdir(parents=True, exist_ok=True)
+    copy_own_files(plan, base, out)
+    write_plan(out, plan)
+    write_text(out / STUDY, self_contained(study, base))
+    return plan
+
+
+def conduct(
+    study: Study | str, out: Path | str, overrides: Sequence[str] = (), show: Show = lambda state: None
+) -> Results:
+    """Plan, run, analyze and report a study in the folder `out`; called again, it continues where it was.
+
+    Worker processes are started, so a script calls this under `if __name__ == "__main__":`.
+    """
+    folder = Path(out)
+    freeze(study, folder, overrides)
+    run_study(folder, load_study(str(folder / STUDY))[0].machine, show)
+    results = analyze(folder)
+    write_report(folder)
+    return results
