@@ -22,7 +22,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
 )
 
 
@@ -93,7 +93,8 @@ def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) ->
     path = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
         *parents, last = map(str, first["loc"])
-        return unknown("field", last, _fields_at(kind, parents), ".".join(filter(None, [where, *parents])))
+        place = ": ".join(filter(None, [where, ".".join(parents)]))
+        return unknown("field", last, _fields_at(kind, parents), place)
     place = ": ".join(filter(None, [where, path]))
     message = first["msg"].removeprefix("Value error, ")
     found = "" if first["type"] in {"missing", "value_error"} else f", found {first['input']!r}"
