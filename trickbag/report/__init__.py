@@ -1,1 +1,1 @@
-"""The report: prints what results.json says, as a page, as Markdown and in the terminal; it never computes."""
+"""The report prints what results.json says: a page, Markdown, a terminal table. It never computes."""

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from trickbag.records.result import ArmResult, CurvePoint
-from trickbag.report.wording import SIGNS, Axis, Group, axis, label, points
+from trickbag.report.wording import SIGNS, Axis, Group, axis, label, points, visible
 
 ROW = 26  # pixels per arm
 LABELS = 0.42  # largest share of a chart's width that names may take
@@ -132,7 +132,7 @@ def _effect(arm: ArmResult, name: str, scale: Axis) -> dict[str, Any]:
     assert accuracy is not None
     ink = f"var(--{sign.tone})"
     return {
-        "label": f"{sign.symbol} {name}",
+        "label": f"{sign.symbol} {visible(name)}",
         "effect": min(max(accuracy.effect, scale.low), scale.high),
         "low": min(max(accuracy.low, scale.low), scale.high),
         "high": min(max(accuracy.high, scale.low), scale.high),

@@ -18,6 +18,7 @@ def render_html(results: Results) -> str:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -30,6 +31,11 @@ def render_html(results: Results) -> str:
         w=wording,
     )
     return page.lstrip()
+
+
+def _finalize(value: object) -> object:
+    """What the page prints: text from outside is made visible first, finished markup stays as it is."""
+    return wording.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _drawings(draw: Charts, group: wording.Group, margin: float) -> dict[str, list[Markup]]:

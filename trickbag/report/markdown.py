@@ -18,6 +18,7 @@ from trickbag.report.wording import (
     points,
     scope_lines,
     share,
+    visible,
 )
 
 
@@ -32,7 +33,7 @@ def render_markdown(results: Results) -> str:
     parts.append("**Scope.**\n" + "\n".join(f"- {escape(line)}" for line in scope_lines(results)))
     parts.append(f"**Not claimed.** {escape(results.not_claimed)}")
     parts.append(
-        f"Plan `{results.plan_hash[:12]}`, frozen {escape(results.planned[:10])}; "
+        f"Plan {escape(results.plan_hash[:12])}, frozen {escape(results.planned[:10])}; "
         f"{results.runs_done} of {results.runs_planned} runs done. Training times are {TIME_CAVEAT}."
     )
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -40,7 +41,7 @@ def render_markdown(results: Results) -> str:
 
 def escape(words: str) -> str:
     """Words from outside as Markdown text on one line, in and out of tables."""
-    words = " ".join(words.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    words = " ".join(visible(words).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     words = re.sub(r"([\\`*\[\]|~$#!])", r"\\\1", words)
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", words)
 
@@ -50,7 +51,7 @@ def _table(group: Group, level: float) -> str:
     head = ["Arm", "Accuracy, %", f"Effect, pp [simultaneous {share(level)} interval]"]
     head += ["Verdict", "Seeds", "Training time (indicative)", "Time verdict"]
     base = group.baseline
-    rows = [[escape(base.name), number(base.mean), "", "baseline", str(base.seeds), indicative(base), ""]]
+    rows = [[escape(base.name), number(base.mean), "", "reference", str(base.seeds), indicative(base), ""]]
     rows += [_row(arm, group) for arm in group.arms]
     lines = [head, ["---", *["--:"] * 2, "---", "--:", "--:", "---"], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

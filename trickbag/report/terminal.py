@@ -1,11 +1,25 @@
 """The verdict table and the bottom line in the terminal."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from trickbag.records.result import ArmResult, Price, Results
-from trickbag.report.wording import SIGNS, Axis, Group, axis, context, groups, interval, number, points, share
+from trickbag.report.wording import (
+    SIGNS,
+    Axis,
+    Group,
+    axis,
+    context,
+    groups,
+    interval,
+    number,
+    points,
+    share,
+    visible,
+)
 
 FULL = 86  # columns that the words take; what is left goes to the drawing, up to WIDEST
 TIGHT = 66  # columns below which the mean and the number of seeds are left out
@@ -16,7 +30,9 @@ def print_verdicts(results: Results, console: Console | None = None) -> None:
     """Print the verdict table, the bottom line and what is not claimed."""
     console = console or Console()
     console.print(verdict_table(results, console.width))
-    console.print(f"The band ░ is the margin, ±{number(results.margin)} pp; │ is zero.", style="dim")
+    console.print(
+        f"The band ░ is the margin, ±{number(results.margin)} pp; │ is zero.", style="dim", highlight=False
+    )
     console.print(bottom_line(results))
     console.print(_text(f"Not claimed: {results.not_claimed}", "dim"))
 
@@ -49,9 +65,9 @@ def verdict_table(results: Results, width: int = 100) -> Table:
     return table
 
 
-def _columns(results: Results, width: int, drawing: int) -> dict[str, dict[str, object]]:
+def _columns(results: Results, width: int, drawing: int) -> dict[str, dict[str, Any]]:
     """Column titles and how each is laid out."""
-    columns: dict[str, dict[str, object]] = {"arm": {"overflow": "fold", "min_width": 12}}
+    columns: dict[str, dict[str, Any]] = {"arm": {"overflow": "fold", "min_width": 12}}
     if width >= TIGHT:
         columns["acc. %"] = {"justify": "right", "no_wrap": True}
     columns[f"effect, pp [{share(results.level)}]"] = {"justify": "right", "no_wrap": True}
@@ -79,7 +95,7 @@ def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, width: int, d
 def _baseline_row(group: Group, width: int, drawing: int) -> list[Text]:
     """The baseline's row."""
     arm = group.baseline
-    cells = [_text(arm.name, "italic"), Text(number(arm.mean)), Text(""), Text(""), Text("baseline", "dim")]
+    cells = [_text(arm.name, "italic"), Text(number(arm.mean)), Text(""), Text(""), Text("reference", "dim")]
     return _fit([*cells, Text(str(arm.seeds))], width, drawing)
 
 
@@ -93,11 +109,11 @@ def _fit(cells: list[Text], width: int, drawing: int) -> list[Text]:
 def _verdict(arm: ArmResult) -> Text:
     """Symbol and word, the fragile flag, and the price of settling it."""
     sign = SIGNS[arm.verdict]
-    text = Text(f"{sign.symbol} {arm.verdict}", sign.style)
+    text = Text.assemble((f"{sign.symbol} {arm.verdict}", sign.style))
     if arm.fragile:
-        text.append(" (fragile)", "yellow not bold")
+        text.append(" (fragile)", "yellow")
     if arm.price:
-        text.append_text(_text(f"\n{_price(arm.price)}", "dim not bold"))
+        text.append_text(_text(f"\n{_price(arm.price)}", "dim"))
     return text
 
 
@@ -109,7 +125,7 @@ def _price(price: Price) -> str:
 
 
 def _draw(arm: ArmResult, margin: float, scale: Axis, columns: int) -> Text:
-    """The interval as a line with a dot, over the margin band and the zero mark; arrows where it leaves the axis."""
+    """The interval as a line with a dot over margin band and zero mark; arrows where it leaves the axis."""
 
     def at(value: float) -> int:
         return round(scale.place(value) * (columns - 1))
@@ -130,5 +146,5 @@ def _draw(arm: ArmResult, margin: float, scale: Axis, columns: int) -> Text:
 
 
 def _text(words: str, style: str = "") -> Text:
-    """Words from outside: no markup, no control or invisible characters."""
-    return Text("".join(c if c.isprintable() or c == "\n" else "�" for c in words), style)
+    """Words from outside, in which no markup is read."""
+    return Text(visible(words), style)

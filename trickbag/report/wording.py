@@ -49,7 +49,7 @@ class Group:
 
 
 def groups(results: Results) -> tuple[Group, ...]:
-    """One group per workload; largest effect first, but in the study's order where arms build on each other."""
+    """One group per workload; largest effect first, or the study's order where arms build on each other."""
     noise = {entry.workload: entry for entry in results.noise}
     found = []
     for baseline in results.baselines:
@@ -87,6 +87,14 @@ def axis(arms: Iterable[ArmResult], margin: float) -> Axis:
     high = min(max([margin, *(a.high for a in shown)]), limit)
     pad = 0.06 * (high - low) or 1.0
     return Axis(low - pad, high + pad)
+
+
+def visible(words: str) -> str:
+    """Words from outside without control, direction-changing and other invisible characters.
+
+    Besides deceiving readers, those that XML forbids make vl-convert abort the whole process.
+    """
+    return "".join(c if c.isprintable() or c in "\n\u200c\u200d" else "�" for c in words)
 
 
 def number(value: float | None, digits: int = 2) -> str:
