@@ -8,7 +8,7 @@ from typing import Any
 
 from trickbag.data import DATASETS, SAMPLE_OPERATIONS
 from trickbag.errors import InputError, unknown
-from trickbag.models import MODELS, bridge
+from trickbag.models import MODELS, find_model
 from trickbag.optim import OPTIMIZERS
 from trickbag.schedule import SCHEDULES
 from trickbag.train.operations import BATCH_OPERATIONS, LOSS_OPERATIONS
@@ -35,7 +35,7 @@ def find(kind: str, name: str, base: Path, where: str) -> Factory:
     if ".py:" in name:
         return _own(name, base, where)
     if kind == "model" and "/" in name:
-        return bridge(name)
+        return find_model(name)
     if name not in CATALOGUE[kind]:
         raise unknown(kind, name, CATALOGUE[kind], where)
     return CATALOGUE[kind][name]

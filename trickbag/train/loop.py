@@ -55,9 +55,8 @@ def train(session: Session, watch: Watch | None = None) -> Outcome:
         if row.loss is None:
             return Outcome("diverged")
         session.loss_sum.zero_()
-    return Outcome(
-        "done", session.validation, evaluate_on(session, "test") if session.store.has_test else None
-    )
+    test = evaluate_on(session, "test") if len(session.resolved.images.test_labels) else None
+    return Outcome("done", session.validation, test)
 
 
 def train_epoch(session: Session, watch: Watch) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from trickbag.losses import cross_entropy, distillation_loss, smooth_targets
+from trickbag.losses import cross_entropy, distillation, smooth_targets
 from trickbag.mixing import draw_lambda, mixup
 from trickbag.train.seams import Batch, BatchOperation, Context, Loss
 from trickbag.train.teacher import load_teacher
@@ -41,16 +41,15 @@ def build_label_smoothing(context: Context, inner: Loss, *, smoothing: Share = 0
 
 
 def build_distillation(
-    context: Context, inner: Loss, *, teacher: str, temperature: Positive = 20.0, hard_weight: Share = 0.5
+    context: Context, inner: Loss, *, teacher: str, temperature: Positive = 20.0, hard_weight: Share | None = 0.5
 ) -> Loss:
     """The inner loss and the cross-entropy with a teacher's softened outputs, weighed."""
     network = load_teacher(teacher, context)
 
     def loss(batch: Batch) -> Tensor:
         assert batch.outputs is not None
-        return distillation_loss(
-            batch.outputs, network(batch.x), inner(batch), temperature=temperature, hard_weight=hard_weight
-        )
+        answers, hard = network(batch.x), inner(batch)
+        return distillation(batch.outputs, answers, hard, temperature=temperature, hard_weight=hard_weight)
 
     return loss
 

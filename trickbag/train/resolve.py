@@ -25,7 +25,7 @@ PASSED = {
     "dataset": ("root",),
     "model": ("num_classes", "in_channels"),
     "optimizer": ("groups", "lr"),
-    "schedule": ("step", "total"),
+    "schedule": ("step", "total", "start"),
     "surgery": ("context", "model"),
     "sample": (),
     "batch": ("context",),

@@ -15,7 +15,7 @@ from trickbag.optim import parameter_groups
 from trickbag.recipe import Machine, Recipe, in_steps, steps
 from trickbag.records.run import EpochRow
 from trickbag.rng import Streams
-from trickbag.schedule import with_warmup
+from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import find
 from trickbag.train.clock import Clock
@@ -139,8 +139,8 @@ def _schedule(resolved: Resolved) -> Callable[[int], float]:
     section, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", section.name, resolved.base, "schedule.name")
     in_step = {name: in_steps(value, total, per_epoch) for name, value in section.arguments.items()}
-    bound = partial(factory, **arguments(factory, in_step, "schedule", PASSED["schedule"]))
-    factor = with_warmup(bound, steps(section.warmup, total, per_epoch), total)
+    args = arguments(factory, in_step, "schedule", PASSED["schedule"])
+    factor = build_schedule(factory, args, total, steps(section.warmup, total, per_epoch))
     peak = resolved.recipe.optimizer.lr
     return lambda step: peak * factor(step)
 

@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from trickbag.errors import InputError
-from trickbag.models import MODELS, bridge, build_model
-from trickbag.recipe import Model
+from trickbag.models import build_model, find_model
+from trickbag.recipe import Model, thaw
 from trickbag.train.seams import Context, Network
 
 
@@ -45,9 +45,9 @@ def _from_file(path: Path, context: Context) -> nn.Module:
             f"loss.distillation.teacher: {path} knows {known} classes, not {context.num_classes}"
         )
     entry = Model.model_validate_json(about["model"])
-    factory = bridge(entry.name) if "/" in entry.name else MODELS[entry.name]
+    factory = find_model(entry.name)
     model = build_model(
-        factory, dict(entry.arguments), context.num_classes, context.in_channels, context.streams
+        factory, thaw(entry.arguments), context.num_classes, context.in_channels, context.streams
     )
     model.load_state_dict(tensors)
     return model
@@ -55,8 +55,8 @@ def _from_file(path: Path, context: Context) -> nn.Module:
 
 def _pretrained(spec: str, context: Context) -> Network:
     """A pretrained network, which wants images normalised its own way."""
-    factory = bridge(spec)
-    model = build_model(factory, {"pretrained": True}, None, context.in_channels, context.streams)
+    factory = find_model(spec)
+    model = build_model(factory, {"pretrained": True}, context.num_classes, context.in_channels, context.streams)
     network = _frozen(model, context)
     config = getattr(model, "pretrained_cfg", {})
     shape = (1, -1, 1, 1)
