@@ -1,14 +1,18 @@
-"""The command line: verbs, no hyperparameter flags. Exit codes: 0 done, 1 failed, 2 wrong input, 130 stopped."""
+"""The command line: verbs, no hyperparameter flags. Exits with 0 done, 1 failed, 2 wrong input, 130 stopped."""
 
+import functools
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
+from typing import ParamSpec
 
-import click
 import typer
 
 from trickbag.cli import catalogue, stages, train
 from trickbag.errors import InputError
+
+P = ParamSpec("P")
 
 app = typer.Typer(
     help="The lab that tells you which training tricks work: on your images, your network, your budget.",
@@ -16,44 +20,36 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (
-    stages.demo,
-    stages.study,
-    stages.plan,
-    stages.run,
-    stages.status,
-    stages.analyze,
-    stages.report,
-):
-    app.command()(command)
-app.command()(train.train)
-app.command("list")(catalogue.list_)
-app.command()(catalogue.show)
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, with wrong input as one line and exit code 2, an interruption as exit code 130."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            print(f"trickbag: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("trickbag: stopped; the same command continues where this one was", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return run
+
+
+for command in (stages.demo, stages.study, stages.plan, stages.run, stages.status, stages.analyze, stages.report):
+    app.command()(guarded(command))
+app.command()(guarded(train.train))
+app.command("list")(guarded(catalogue.list_))
+app.command()(guarded(catalogue.show))
 
 
 def main() -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run(sys.argv[1:]))
-
-
-def run(arguments: list[str]) -> int:
-    """Run one command; its exit code."""
-    try:
-        result = app(arguments, prog_name="trickbag", standalone_mode=False)
-    except InputError as error:
-        print(f"trickbag: {error}", file=sys.stderr)
-        return 2
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("trickbag: stopped; run the same command again to continue", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone
-        sys.stderr.close()
-        return 0
-    return int(result or 0)
+    app(prog_name="trickbag")
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
