@@ -1,86 +1,32 @@
 import dataclasses
 import hashlib
-import io
-import json
 import os
 import pickle
 import tarfile
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 import torchvision
-from PIL import Image
+from cifar_files import (
+    CIFAR10_NAMES,
+    COARSE_NAMES,
+    FINE_NAMES,
+    cifar10_files,
+    cifar100_files,
+    python2,
+    write_archive,
+    write_parquet,
+)
 
 from trickbag.data import DATASETS, cifar
 from trickbag.data.unpickle import unpickle
 from trickbag.errors import InputError
 
-SHARED = Path(os.environ.get("TRICKBAG_SHARED", Path(__file__).parents[2] / "shared"))
-CIFAR10_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-FINE_NAMES = [f"fine{i}" if i != 26 else "crab" for i in range(100)]
-COARSE_NAMES = [f"coarse{i}" for i in range(20)]
-
-
-class Python2Pickler(pickle._Pickler):
-    """Writes bytes as Python 2 wrote its strings, which is how the official files hold all their strings."""
-
-    def save_bytes(self, obj):
-        self.write(pickle.BINSTRING + len(obj).to_bytes(4, "little") + obj)
-        self.memoize(obj)
-
-    dispatch: ClassVar = {**pickle._Pickler.dispatch, bytes: save_bytes}
-
-
-def python2(content):
-    buffer = io.BytesIO()
-    Python2Pickler(buffer, protocol=2).dump(content)
-    # numpy's functions as Python 2's numpy named them
-    return buffer.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
-
-
-def random_batch(rng, count=12):
-    """Pixels uint8 [count, 3072]; the last image is the first again, under another label."""
-    data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
-    data[-1] = data[0]
-    return data
-
-
-def cifar10_files():
-    rng, files = np.random.default_rng(0), {}
-    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
-        content = {b"batch_label": name.encode(), b"labels": [(i * 3 + 1) % 10 for i in range(12)]}
-        content[b"data"] = random_batch(rng)
-        files[name] = python2(content)
-    files["batches.meta"] = python2({b"label_names": [name.encode() for name in CIFAR10_NAMES]})
-    return files
-
-
-def cifar100_files():
-    rng, files = np.random.default_rng(1), {}
-    for name in ("train", "test"):
-        fine = [int(i) for i in rng.integers(0, 100, 12)]
-        content = {b"fine_labels": fine, b"coarse_labels": [i // 5 for i in fine], b"data": random_batch(rng)}
-        files[name] = python2(content)
-    names = {b"fine_label_names": FINE_NAMES, b"coarse_label_names": COARSE_NAMES}
-    files["meta"] = python2({key: [name.encode() for name in value] for key, value in names.items()})
-    return files
-
 
 def md5(data):
     return hashlib.md5(data).hexdigest()
-
-
-def write_archive(path, folder, files):
-    with tarfile.open(path, "w:gz") as archive:
-        for name, data in {"readme.html": b"<a>", **files}.items():
-            member = tarfile.TarInfo(f"{folder}/{name}")
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
 
 
 def with_sums_of(layout, files, archive):
@@ -116,23 +62,6 @@ def extract(root):
         with tarfile.open(path) as archive:
             archive.extractall(root, filter="data")
         path.unlink()
-
-
-def encoded(pixels, format="PNG"):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels.reshape(3, 32, 32).transpose(1, 2, 0)).save(buffer, format)
-    return buffer.getvalue()
-
-
-def write_parquet(path, pixels, labels, names, image_column="img"):
-    """Rows in the Hugging Face layout; `labels` and `names`: label column → values and class names."""
-    features = {column: {"names": list(value), "_type": "ClassLabel"} for column, value in names.items()}
-    images = [{"bytes": encoded(image), "path": None} for image in pixels]
-    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({image_column: pa.array(images, struct), **labels})
-    metadata = {"huggingface": json.dumps({"info": {"features": features}})} if names else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
 def test_the_sums_are_torchvisions():
@@ -327,79 +256,3 @@ def test_nothing_there_says_what_is_needed(tmp_path, root):
     for name, archive in (("cifar10", "cifar-10-python.tar.gz"), ("cifar100", "cifar-100-python.tar.gz")):
         with pytest.raises(InputError, match=archive):
             DATASETS[name](root)
-
-
-def parquet_pair(folder, **changes):
-    data = random_batch(np.random.default_rng(3))
-    arguments = {"labels": {"label": [*range(10), 0, 1]}, "names": {"label": CIFAR10_NAMES}, **changes}
-    for part in ("train", "test"):
-        write_parquet(folder / f"{part}.parquet", data, **arguments)
-
-
-def test_parquet_without_metadata_numbers_its_classes(tmp_path):
-    parquet_pair(tmp_path, names={})
-    assert cifar.cifar10(tmp_path / "train.parquet").classes == tuple("0123456789")
-
-
-def test_wrong_parquet_files_are_input_errors(tmp_path):
-    parquet_pair(tmp_path / "a", labels={"class": [0] * 12})
-    with pytest.raises(InputError, match="has the columns img, class; needed are"):
-        cifar.cifar10(tmp_path / "a")
-    parquet_pair(tmp_path / "b", labels={"label": [10] * 12})
-    with pytest.raises(InputError, match="label has values outside 0 … 9"):
-        cifar.cifar10(tmp_path / "b")
-    parquet_pair(tmp_path / "c")
-    whole = (tmp_path / "c" / "test.parquet").read_bytes()
-    (tmp_path / "c" / "test.parquet").write_bytes(whole[:-100])
-    with pytest.raises(InputError, match=r"test.parquet: is not a readable Parquet file"):
-        cifar.cifar10(tmp_path / "c")
-    (tmp_path / "c" / "test.parquet").unlink()
-    with pytest.raises(InputError, match=r"there are no test\*.parquet files"):
-        cifar.cifar10(tmp_path / "c")
-    with pytest.raises(InputError, match="in several folders"):
-        cifar.cifar10(tmp_path)
-    parquet_pair(tmp_path / "d", labels={"label": [0.5] * 12})
-    with pytest.raises(InputError, match="cannot be read as images"):
-        cifar.cifar10(tmp_path / "d")
-
-
-@pytest.mark.parametrize(
-    ("broken", "message"),
-    [
-        (b"no image", "row 1: the image cannot be read"),
-        (encoded(np.zeros(3072, np.uint8))[:60], "row 1: the image cannot be read"),
-        (None, "row 1: the image cannot be read"),
-    ],
-)
-def test_a_broken_image_in_a_parquet_file_is_named(tmp_path, broken, message):
-    parquet_pair(tmp_path)
-    table = pq.read_table(tmp_path / "train.parquet")
-    images = table["img"].to_pylist()
-    images[1]["bytes"] = broken
-    pq.write_table(
-        table.set_column(0, "img", pa.array(images, table["img"].type)), tmp_path / "train.parquet"
-    )
-    with pytest.raises(InputError, match=message):
-        cifar.cifar10(tmp_path)
-
-
-def test_an_image_of_another_size_in_a_parquet_file_is_named(tmp_path, monkeypatch):
-    parquet_pair(tmp_path)
-    monkeypatch.setattr(cifar, "_SIZE", 28)
-    with pytest.raises(
-        InputError, match=r"train.parquet, row 0: the image cannot be read \(it is 32×32, expected 28×28\)"
-    ):
-        cifar.cifar10(tmp_path)
-
-
-@pytest.mark.slow
-def test_the_real_cifar10_in_parquet():
-    root = SHARED / "data" / "cifar10"
-    if not root.exists():
-        pytest.skip("needs the CIFAR-10 Parquet files in shared/data/cifar10")
-    images = cifar.cifar10(root)
-    assert images.train_images.shape == (50_000, 3, 32, 32)
-    assert images.test_images.shape == (10_000, 3, 32, 32)
-    assert torch.bincount(images.train_labels).tolist() == [5000] * 10
-    assert torch.bincount(images.test_labels).tolist() == [1000] * 10
-    assert images.classes == tuple(CIFAR10_NAMES)

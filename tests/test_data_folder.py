@@ -31,7 +31,7 @@ def expected(path, size):
 
 
 def check(image, path, size):
-    """Equal to torchvision's, but for PIL's rounding between its two passes, whose order depends on the box."""
+    """Equal to torchvision's, but for PIL's rounding between two passes, whose order depends on the box."""
     difference = image.int() - expected(path, size).int()
     assert difference.abs().max() <= 1, path
     assert difference.float().mean().abs() < 0.05, path
