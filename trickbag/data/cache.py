@@ -66,7 +66,7 @@ def _load(entry: Path) -> ImageSet | None:
         arrays = [np.load(entry / f"{array}.npy", mmap_mode="c") for array in _ARRAYS]
         images = ImageSet.of((arrays[0], arrays[1]), (arrays[2], arrays[3]), tuple(meta["classes"]))
         whole = meta["format"] == _FORMAT and meta["digest"] == images.digest
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
     return images if whole else None
 
@@ -82,7 +82,7 @@ def _build(entry: Path, read: Reader, root: Path | None, args: Mapping[str, Any]
             "data set": name,
             "arguments": dict(args),
             "root": str(root),
-            "versions": {package: version(package) for package in ("trickbag", "numpy", "pillow", "pyarrow")},
+            "versions": {package: version(package) for package in ("numpy", "pillow", "pyarrow")},
         },
     }
     entry.parent.mkdir(parents=True, exist_ok=True)

@@ -129,7 +129,8 @@ def _from_batches(layout: Layout, files: list[Path]) -> dict[str, dict[bytes, An
     else:
         _check(_md5(files[0]), layout.archive_md5, str(files[0]))
         data = _from_archive(layout, files[0])
-    where = {name: f"{files[0].parent if len(files) > 1 else files[0]}: {name}" for name in layout.batches}
+    home, extracted = (files[0].parent, True) if len(files) > 1 else (files[0], False)
+    where = {name: f"{home / name}" if extracted else f"{home}: {name}" for name in layout.batches}
     for name, expected in layout.batches.items():
         if name not in data:
             raise InputError(f"{where[name]} is missing; take the official archive from {_PAGE}")
@@ -194,6 +195,10 @@ def _from_parquet(files: list[Path], column: str, num_classes: int) -> tuple[Arr
 
 def _ordered(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Arrays:
     """Images and labels in the order of the images' bytes, equal images in the order of their labels."""
-    rows = np.concatenate([images.reshape(len(images), -1), labels[:, None].astype(np.uint8)], axis=1)
-    order = np.argsort(rows.view(f"V{rows.shape[1]}")[:, 0], kind="stable")
+    order = _order(np.column_stack([images.reshape(len(images), -1), labels.astype(np.uint8)]))
     return images[order], labels[order]
+
+
+def _order(rows: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The indices that sort rows of bytes."""
+    return np.argsort(rows.view(f"V{rows.shape[1]}")[:, 0], kind="stable")

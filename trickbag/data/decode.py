@@ -44,5 +44,5 @@ def open_rgb(
                 return prepare(rgb) if prepare else rgb
             mode = image.mode
     except Exception as error:  # PIL's decoders raise nearly everything on broken input
-        raise InputError(f"{where}: the image cannot be decoded ({error}); replace or remove it") from error
+        raise InputError(f"{where}: the image cannot be read ({error}); replace or remove it") from error
     raise InputError(f"{where}: the image has mode {mode}; convert it to 8 bits per channel")

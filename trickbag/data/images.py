@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageSet:
     """A data set in memory: images uint8 [N, C, H, W], labels int64 [N]; test may be empty ([0, …]).
 

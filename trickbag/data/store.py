@@ -29,7 +29,7 @@ def channel_statistics(images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     return total / count, variance.sqrt()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Store:
     """Images uint8 [N, C, H, W] and labels int64 [N] on one device (on the CPU they may be memory-mapped).
 

@@ -16,7 +16,7 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class RandomResizedCrop:
-    """A box of a share `scale` of the area and an aspect ratio in `ratio`, resized to `size` (None: as is)."""
+    """A box of a share `scale` of the area and an aspect ratio in `ratio`, resized to `size` (or None)."""
 
     rank: ClassVar[int] = 10
     size: int | None = None

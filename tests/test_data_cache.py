@@ -1,0 +1,173 @@
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trickbag.data import DATASETS, ImageSet, open_images
+from trickbag.errors import InputError
+
+FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+def class_folder(root, seed=0):
+    rng = np.random.default_rng(seed)
+    for i in range(6):
+        path = root / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(path)
+
+
+def entries(cache):
+    return sorted(cache.iterdir())
+
+
+def counting_reader(root, *, scale: int = 1):
+    """A user's own reader; leaves a mark beside the data at every call."""
+    with (root.parent / "calls").open("a") as calls:
+        calls.write("x")
+    images = np.arange(4 * 3 * 5 * 5, dtype=np.uint8).reshape(4, 3, 5, 5) * np.uint8(scale)
+    labels = np.array([0, 1, 0, 1])
+    return ImageSet.of((images, labels), (images[:0], labels[:0]), ("a", "b"))
+
+
+def same(a, b):
+    equal = all(torch.equal(getattr(a, field), getattr(b, field)) for field in FIELDS)
+    return equal and a.classes == b.classes and a.digest == b.digest
+
+
+def test_the_second_opening_reads_the_cache_and_is_equal(tmp_path):
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    data.mkdir()
+
+    def calls():
+        return len((tmp_path / "calls").read_text())
+
+    first = open_images("mine.py:reader", data, {}, cache, reader=counting_reader)
+    second = open_images("mine.py:reader", data, {"scale": 1}, cache, reader=counting_reader)
+    assert calls() == 1
+    assert same(first, second)
+    assert same(first, counting_reader(data))
+    open_images("mine.py:reader", data, {"scale": 2}, cache, reader=counting_reader)
+    assert calls() == 3  # the direct call above, and the new argument
+    (data / "new").write_text("x")
+    open_images("mine.py:reader", data, {}, cache, reader=counting_reader)
+    assert calls() == 4
+
+
+def test_arrays_are_shared_memory_maps_that_leave_the_file_alone(tmp_path):
+    images = open_images("digits", None, {}, tmp_path)
+    (entry,) = entries(tmp_path)
+    assert str(entry / "train_images.npy") in Path("/proc/self/maps").read_text()
+    before = (entry / "train_images.npy").read_bytes()
+    images.train_images[0] = 77  # copy on write
+    assert (entry / "train_images.npy").read_bytes() == before
+    assert same(
+        open_images("digits", None, {}, tmp_path), open_images("digits", None, {}, tmp_path / "other")
+    )
+
+
+def test_meta_tells_where_it_came_from(tmp_path):
+    images = open_images("digits", None, {}, tmp_path)
+    meta = json.loads((entries(tmp_path)[0] / "meta.json").read_text())
+    assert meta["format"] == 1
+    assert meta["digest"] == images.digest
+    assert tuple(meta["classes"]) == images.classes
+    assert meta["provenance"]["data set"] == "digits"
+    assert meta["provenance"]["versions"]["numpy"] == np.__version__
+
+
+def flip_a_byte(path):
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE = {
+    "a flipped byte": lambda entry: flip_a_byte(entry / "train_images.npy"),
+    "a flipped label": lambda entry: flip_a_byte(entry / "test_labels.npy"),
+    "a truncated array": lambda entry: os.truncate(entry / "train_images.npy", 5000),
+    "an empty array file": lambda entry: (entry / "test_labels.npy").write_bytes(b""),
+    "a missing array": lambda entry: (entry / "test_images.npy").unlink(),
+    "no meta": lambda entry: (entry / "meta.json").unlink(),
+    "half a meta": lambda entry: (entry / "meta.json").write_text('{"format": 1'),
+    "another format": lambda entry: (entry / "meta.json").write_text(
+        '{"format": 0, "digest": "", "classes": []}'
+    ),
+    "a pickled array": lambda entry: np.save(entry / "train_labels.npy", np.array([{}]), allow_pickle=True),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGE))
+def test_a_damaged_entry_is_rebuilt(tmp_path, damage):
+    whole = DATASETS["digits"](None)
+    open_images("digits", None, {}, tmp_path)
+    (entry,) = entries(tmp_path)
+    DAMAGE[damage](entry)
+    assert same(open_images("digits", None, {}, tmp_path), whole)
+    assert entries(tmp_path) == [entry]  # and nothing is left lying about
+    stamp = (entry / "meta.json").stat().st_mtime_ns
+    assert same(open_images("digits", None, {}, tmp_path), whole)
+    assert (entry / "meta.json").stat().st_mtime_ns == stamp
+
+
+def test_changed_source_files_are_read_again(tmp_path):
+    data, cache = tmp_path / "data", tmp_path / "cache"
+    class_folder(data)
+    first = open_images("folder", data, {"resize": 8}, cache)
+    assert open_images("folder", data, {"resize": 8}, cache).digest == first.digest
+    assert len(entries(cache)) == 1
+    class_folder(data, seed=1)
+    assert open_images("folder", data, {"resize": 8}, cache).digest != first.digest
+    assert open_images("folder", data, {"resize": 4}, cache).train_images.shape[2] == 4
+    assert len(entries(cache)) == 3
+
+
+def test_an_empty_test_part_survives_the_cache(tmp_path):
+    class_folder(tmp_path / "data")
+    open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    again = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    assert again.test_images.shape == (0, 3, 8, 8)
+    assert again.test_labels.dtype == torch.int64
+
+
+def _open(root, cache, start, results):
+    start.wait()
+    results.put(open_images("folder", root, {"resize": 300}, cache).digest)
+
+
+def test_processes_at_once_do_not_disturb_one_another(tmp_path):
+    class_folder(tmp_path / "data")
+    context = multiprocessing.get_context("fork")
+    start, results = context.Barrier(4), context.Queue()
+    workers = [
+        context.Process(target=_open, args=(tmp_path / "data", tmp_path / "cache", start, results))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    digests = {results.get(timeout=60) for _ in workers}
+    for worker in workers:
+        worker.join()
+    assert digests == {open_images("folder", tmp_path / "data", {"resize": 300}, tmp_path / "cache").digest}
+    assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_wrong_names_and_arguments_are_input_errors(tmp_path):
+    with pytest.raises(InputError, match="unknown data set 'digit'; did you mean 'digits'"):
+        open_images("digit", None, {}, tmp_path)
+    with pytest.raises(InputError, match=r"data set 'folder': .*'size'"):
+        open_images("folder", tmp_path, {"size": 3}, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_fails_leaves_nothing_behind(tmp_path):
+    class_folder(tmp_path / "data")
+    (tmp_path / "data" / "a" / "0.png").write_bytes(b"broken")
+    with pytest.raises(InputError, match=r"a/0.png"):
+        open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()

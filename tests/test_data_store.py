@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as reference
+
+from trickbag.data import Store, centre_crop, channel_statistics
+from trickbag.errors import InputError
+
+RANDOM = np.random.default_rng(0)
+IMAGES = torch.from_numpy(RANDOM.integers(0, 256, (70, 3, 12, 10), dtype=np.uint8))
+LABELS = torch.from_numpy(RANDOM.integers(0, 5, 70))
+IDS = torch.from_numpy(RANDOM.permutation(70)[:50])
+
+
+def store(**options):
+    return Store.build(IMAGES, LABELS, channel_statistics(IMAGES, IDS), **options)
+
+
+def test_statistics_are_numpys_over_the_given_ids_only(monkeypatch):
+    monkeypatch.setattr("trickbag.data.store._CHUNK_BYTES", 3000)  # several chunks
+    chosen = IMAGES[IDS].numpy().astype(np.float64)
+    mean, sd = channel_statistics(IMAGES, IDS)
+    np.testing.assert_allclose(mean, chosen.mean((0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(sd, chosen.std((0, 2, 3)), rtol=1e-12)
+    shuffled = channel_statistics(IMAGES, IDS.flip(0))
+    assert torch.equal(shuffled[0], mean)
+    assert torch.equal(shuffled[1], sd)
+
+
+def test_constant_images_cannot_be_normalised():
+    with pytest.raises(InputError, match="constant"):
+        channel_statistics(torch.full((4, 1, 3, 3), 7, dtype=torch.uint8), torch.arange(4))
+
+
+def test_batch_is_the_images_and_labels_of_the_ids_in_their_order():
+    x, y = store().batch(IDS[:7])
+    assert x.dtype == torch.uint8
+    assert torch.equal(x, IMAGES[IDS[:7]])
+    assert torch.equal(y, LABELS[IDS[:7]])
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 50, 64])
+def test_evaluation_gives_every_image_once_in_order(batch_size):
+    batches = list(store().evaluation_batches(IDS, batch_size))
+    assert torch.equal(torch.cat([x for x, _ in batches]), IMAGES[IDS])
+    assert torch.equal(torch.cat([y for _, y in batches]), LABELS[IDS])
+
+
+@pytest.mark.parametrize("size", [1, 5, 8, 9, 10])
+def test_evaluation_cuts_the_centre_as_torchvision_does(size):
+    ((x, _),) = store(crop=size).evaluation_batches(IDS, 50)
+    assert torch.equal(x, reference.center_crop(IMAGES[IDS], [size, size]))
+    assert torch.equal(centre_crop(IMAGES, size), reference.center_crop(IMAGES, [size, size]))
+
+
+def test_a_crop_larger_than_the_images_is_refused():
+    with pytest.raises(InputError, match="crop 11 does not fit into the images, which are 12×10"):
+        store(crop=11)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_normalise_is_torchvisions_and_leaves_its_input_alone(channels_last, dtype):
+    built = store(channels_last=channels_last)
+    x = IMAGES.to(dtype)
+    z = built.normalise(x)
+    expected = reference.normalize(IMAGES.float(), built.mean.flatten().tolist(), built.sd.flatten().tolist())
+    torch.testing.assert_close(z, expected, rtol=0, atol=1e-6)
+    assert z.dtype == torch.float32
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    assert z.is_contiguous(memory_format=layout)
+    assert torch.equal(x, IMAGES.to(dtype))
+    whole = built.normalise(IMAGES[IDS])
+    torch.testing.assert_close(whole.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(whole.var((0, 2, 3), correction=0), torch.ones(3), atol=1e-5, rtol=0)

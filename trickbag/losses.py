@@ -1,0 +1,54 @@
+"""Losses: cross-entropy with hard, soft and smoothed targets, and distillation.
+
+All are computed in float32 or better whatever the logits are: in bfloat16 (8 bits of mantissa) a
+log-softmax over 1000 classes loses the very differences that smoothing and a high temperature are about.
+Float32 logits pass through untouched.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def cross_entropy(outputs: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy of logits [B, K] with targets int64 [B] or probabilities [B, K].
+
+    `smoothing` e mixes the target with the uniform distribution: (1 - e) target + e/K (Szegedy et al. 2016,
+    and the released code of He et al. 2018). Equation 4 of He et al. leaves 1 - e on the true class and gives
+    the K - 1 others e/(K - 1); for it pass `paper_smoothing(e, K)`.
+    """
+    return functional.cross_entropy(_precise(outputs), targets, label_smoothing=smoothing)
+
+
+def paper_smoothing(smoothing: float, num_classes: int) -> float:
+    """The `smoothing` at which `cross_entropy` is He et al. 2018, equation 4, with `smoothing`."""
+    return smoothing * num_classes / (num_classes - 1)
+
+
+def distillation(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    hard_loss: Tensor,
+    *,
+    temperature: float = 20.0,
+    hard_weight: float | None = 0.5,
+) -> Tensor:
+    """The hard loss and, at a temperature T, the cross-entropy of student [B, K] with teacher [B, K].
+
+    soft = cross-entropy of softmax(student/T) with softmax(teacher/T); the factor T² makes up for its gradient
+    shrinking as 1/T² (Hinton et al. 2015, section 2).
+
+    - `hard_weight` a number h: h hard + (1 - h) T² soft, as in the released code of He et al. 2018 (h = 0.5).
+    - None: hard + T² soft, their equation 6. It is twice the loss at h = 0.5, which acts like twice the
+      learning rate; therefore it is not the default.
+
+    Only the student receives a gradient.
+    """
+    teacher = functional.softmax(_precise(teacher_logits.detach()) / temperature, dim=1)
+    soft = functional.cross_entropy(_precise(student_logits) / temperature, teacher) * temperature**2
+    return hard_loss + soft if hard_weight is None else hard_weight * hard_loss + (1 - hard_weight) * soft
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """The logits in float32, or as they are where that is more."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

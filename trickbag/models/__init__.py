@@ -1,0 +1,7 @@
+"""The studied model families, bridges to timm and torchvision, initial weights and costs."""
+
+from trickbag.models.build import MODELS, build_model, find_model
+from trickbag.models.cost import count_parameters, multiply_adds
+from trickbag.models.initialise import Family, initialise
+
+__all__ = ["MODELS", "Family", "build_model", "count_parameters", "find_model", "initialise", "multiply_adds"]

@@ -1,0 +1,24 @@
+"""What a model costs: parameters and multiply-adds."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_parameters(model: nn.Module) -> int:
+    """The number of trainable and frozen parameters; a shared one counts once."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def multiply_adds(model: nn.Module, input_shape: tuple[int, ...]) -> int:
+    """Multiply-adds of one forward pass, in evaluation mode, for an input of `input_shape` (with the batch).
+
+    Convolutions and matrix products are counted; normalisation, activations and pooling are not. These are
+    the "FLOPs" of He et al. 2018, table 5. Nothing is computed: a copy of the model runs on the meta device.
+    """
+    twin = copy.deepcopy(model).to("meta").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        twin(torch.empty(input_shape, device="meta"))
+    return int(counter.get_total_flops()) // 2
