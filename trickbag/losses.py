@@ -52,3 +52,9 @@ def distillation(
 def _precise(logits: Tensor) -> Tensor:
     """The logits in float32, or as they are where that is more."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def smooth_targets(targets: Tensor, smoothing: float, num_classes: int) -> Tensor:
+    """Targets int64 [B] or probabilities [B, K] with a share `smoothing` spread over all classes, [B, K]."""
+    hard = functional.one_hot(targets, num_classes).float() if targets.ndim == 1 else targets
+    return hard * (1 - smoothing) + smoothing / num_classes

@@ -15,9 +15,9 @@ def recipe_names() -> list[str]:
     return sorted(Path(file.name).stem for file in _FOLDER.iterdir() if file.name.endswith(".yaml"))
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """The recipe in a .yaml or .yml file, or the one of that name; InputError where there is none."""
-    path = Path(name_or_path)
+def load_recipe(name_or_path: str | Path, base: Path = Path()) -> Recipe:
+    """The recipe in a .yaml or .yml file, seen from `base`, or the one of that name; InputError if none."""
+    path = base / name_or_path
     if path.suffix in {".yaml", ".yml"}:
         return validate(Recipe, read_yaml(path), str(path))
     name = str(name_or_path)

@@ -52,30 +52,40 @@ def make_plan(study: Study, base: Path) -> Plan:
     )
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """What the arms of one workload stand on."""
+
+    study: Study
+    name: str
+    base: Path
+    baseline: Recipe
+    resolved: Resolved  # the baseline's
+
+
 def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     """One workload: its arms on its baseline."""
     own = study if spec.baseline is None else study.model_copy(update={"baseline": spec.baseline})
     baseline = apply(baseline_of(own, base), spec.set, f"workload {spec.name}")
-    plain = resolve(baseline, study.machine, base)
+    ground = _Ground(study, spec.name, base, baseline, resolve(baseline, study.machine, base))
     named = arms(study)
-    teacher = _teacher(study, spec.name, baseline, base) if _wants_teacher(named) else None
-    found = {arm.name: _arm(study, spec.name, arm, baseline, plain.recipe, teacher, base) for arm in named}
+    teacher = _teacher(ground) if _wants_teacher(named) else None
+    found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
     wanted = [
         Comparison(workload=spec.name, arm=arm, comparison=comparison)
         for arm, comparison in pairs(study, list(found))
         if found[arm].fingerprint != found[comparison].fingerprint
     ]
     if not wanted:
-        raise InputError(
-            f"workload {spec.name}: every arm equals what it is compared with; there is nothing to judge"
-        )
-    return _Part(_workload(spec.name, plain), tuple(found.values()), tuple(wanted), teacher)
+        raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
+    return _Part(_workload(ground), tuple(found.values()), tuple(wanted), teacher)
 
 
-def _workload(name: str, resolved: Resolved) -> Workload:
+def _workload(ground: _Ground) -> Workload:
     """The images that all arms of a workload share."""
+    resolved = ground.resolved
     return Workload(
-        name=name,
+        name=ground.name,
         data_digest=resolved.images.digest,
         classes=resolved.images.classes,
         train_images=len(resolved.train_ids),
@@ -84,55 +94,47 @@ def _workload(name: str, resolved: Resolved) -> Workload:
     )
 
 
-def _arm(
-    study: Study,
-    workload: str,
-    arm: NamedArm,
-    baseline: Recipe,
-    plain: Recipe,
-    teacher: tuple[Arm, PlannedRun] | None,
-    base: Path,
-) -> Arm:
+def _recipe(ground: _Ground, arm: NamedArm, teacher: tuple[Arm, PlannedRun] | None) -> Recipe:
+    """The recipe of an arm; a student is pointed to the weights that its teacher will leave behind."""
+    try:
+        recipe = compose(ground.baseline, arm.tricks)
+    except InputError as error:
+        raise InputError(f"arm {arm.name}: {error}") from None
+    if teacher and (TEACHER_FIELD, "study") in leaves(recipe.plain()):
+        return apply(recipe, {TEACHER_FIELD: f"runs/{teacher[1].id}/{WEIGHTS}"})
+    return recipe
+
+
+def _arm(ground: _Ground, arm: NamedArm, recipe: Recipe) -> Arm:
     """An arm of the plan: its recipe resolved, and what sets it apart from the baseline."""
-    recipe = compose(baseline, arm.tricks)
-    if teacher and _uses_study_teacher(recipe):
-        recipe = apply(recipe, {TEACHER_FIELD: f"runs/{teacher[1].id}/{WEIGHTS}"})
-    resolved = resolve(recipe, study.machine, base).recipe
-    if (resolved.data.name, resolved.data.validation, resolved.data.split_seed) != (
-        plain.data.name, plain.data.validation, plain.data.split_seed,
-    ):  # fmt: skip
+    full = resolve(recipe, ground.study.machine, ground.base)
+    if not torch.equal(full.validation_ids, ground.resolved.validation_ids):
         raise InputError(f"arm {arm.name}: a trick may not change the images that arms are judged on")
     return Arm(
         name=arm.name,
-        workload=workload,
+        workload=ground.name,
         tricks=tuple(trick.name for trick in arm.tricks),
-        fingerprint=resolved.fingerprint(),
-        recipe=resolved.plain(),
-        diff=diff(plain, resolved),
+        fingerprint=full.recipe.fingerprint(),
+        recipe=full.recipe.plain(),
+        diff=diff(ground.resolved.recipe, full.recipe),
     )
 
 
-def _teacher(study: Study, workload: str, baseline: Recipe, base: Path) -> tuple[Arm, PlannedRun] | None:
+def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
     """The teacher of a workload as an arm with one run."""
-    if study.teacher is None:
-        raise InputError(
-            "distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}"
-        )
-    tricks = tricks_of(study.teacher.tricks)
-    recipe = apply(compose(baseline, tricks), study.teacher.set, "teacher")
-    arm = _arm(study, workload, NamedArm("teacher", tricks), recipe, recipe, None, base)
-    return arm, _run(arm, study.teacher.seed, ())
+    spec = ground.study.teacher
+    if spec is None:
+        raise InputError("distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}")
+    tricks = tricks_of(spec.tricks)
+    recipe = apply(compose(ground.baseline, tricks), spec.set, "teacher")
+    arm = _arm(ground, NamedArm("teacher", tricks), recipe)
+    return arm, _run(arm, spec.seed, ())
 
 
 def _wants_teacher(named: Iterable[NamedArm]) -> bool:
     """Whether some arm distils from the study's own teacher."""
     patches = [trick.patch for arm in named for trick in arm.tricks]
     return any((TEACHER_FIELD, "study") in leaves(patch) for patch in patches if not callable(patch))
-
-
-def _uses_study_teacher(recipe: Recipe) -> bool:
-    """Whether this recipe distils from the study's own teacher."""
-    return (TEACHER_FIELD, "study") in leaves(recipe.plain())
 
 
 def _runs(part: _Part, seeds: Sequence[int]) -> list[PlannedRun]:
