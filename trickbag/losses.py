@@ -35,8 +35,8 @@ def distillation(
 ) -> Tensor:
     """The hard loss and, at a temperature T, the cross-entropy of student [B, K] with teacher [B, K].
 
-    soft = cross-entropy of softmax(student/T) with softmax(teacher/T); the factor T² makes up for its gradient
-    shrinking as 1/T² (Hinton et al. 2015, section 2).
+    soft = cross-entropy of softmax(student/T) with softmax(teacher/T); the factor T² makes up for its
+    gradient, which shrinks as 1/T² (Hinton et al. 2015, section 2).
 
     - `hard_weight` a number h: h hard + (1 - h) T² soft, as in the released code of He et al. 2018 (h = 0.5).
     - None: hard + T² soft, their equation 6. It is twice the loss at h = 0.5, which acts like twice the

@@ -14,9 +14,9 @@ def mixup(x: Tensor, y: Tensor, lam: float, num_classes: int) -> tuple[Tensor, T
     """Mix every image with the one before it in the batch, and the targets alike (Zhang et al. 2018).
 
     x float [B, C, H, W], in any memory format, which it keeps; y int64 [B] or probabilities [B, K]. Returns
-    the mixed x and float32 probabilities [B, K]. One λ per batch and the partner by rolling, as in torchvision;
-    the released code of He et al. 2018 reverses the batch instead, which leaves the middle image of an odd
-    batch unmixed. In a shuffled batch both are random partners.
+    the mixed x and float32 probabilities [B, K]. One λ per batch and the partner by rolling, as in
+    torchvision; the released code of He et al. 2018 reverses the batch instead, which leaves the middle image
+    of an odd batch unmixed. In a shuffled batch both are random partners.
     """
     targets = functional.one_hot(y, num_classes).float() if y.ndim == 1 else y.float()
     return _mix(x, lam), _mix(targets, lam)

@@ -1,8 +1,8 @@
 """Learning rates: which factor of the base rate each step uses.
 
-A schedule is a function (step, total, start=0, *, arguments) → factor. `step` is the number of updates already
-made, `total` how many there will be, `start` the first step after the warm-up. A recipe may set the keyword
-arguments.
+A schedule is a function (step, total, start=0, *, arguments) → factor. `step` is the number of updates
+already made, `total` how many there will be, `start` the first step after the warm-up. A recipe may set the
+keyword arguments.
 """
 
 import math
@@ -26,8 +26,8 @@ def step_decay(
 ) -> float:
     """Multiply by `gamma` at every milestone.
 
-    Milestones count from the first step of the training, warm-up included: with one or without, He et al. 2018
-    divide by ten at epochs 30, 60 and 90.
+    Milestones count from the first step of the training, warm-up included: with one or without it is epochs
+    30, 60 and 90 at which He et al. 2018 divide by ten.
     """
     return gamma ** sum(milestone <= step for milestone in milestones)
 
@@ -42,7 +42,7 @@ def cosine(step: int, total: int, start: int = 0, *, final: float = 0.0) -> floa
 
 
 def with_warmup(schedule: Schedule, warmup: int) -> Schedule:
-    """`schedule` after a linear warm-up: batch i = 1 … m = `warmup` uses i/m (He et al. 2018, section 3.1)."""
+    """`schedule` after a linear warm-up: batch i of m = `warmup` uses i/m (He et al. 2018, section 3.1)."""
 
     def warmed(step: int, total: int, start: int = 0, **args: object) -> float:
         return (step + 1) / warmup if step < warmup else schedule(step, total, warmup, **args)

@@ -56,5 +56,6 @@ def _on_meta(factory: Factory, args: Mapping[str, object], num_classes: int, in_
         with torch.device("meta"):
             return factory(num_classes, in_channels, **args)
     except RuntimeError:  # some (torchvision's RegNets) read numbers from tensors while they are built
+        args = {name: False if name == "pretrained" else value for name, value in args.items()}
         with torch.random.fork_rng(devices=[]):
             return factory(num_classes, in_channels, **args).to("meta")
