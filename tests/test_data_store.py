@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,8 @@ def test_batch_is_the_images_and_labels_of_the_ids_in_their_order():
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 64])
 def test_evaluation_gives_every_image_once_in_order(batch_size):
     batches = list(store().evaluation_batches(IDS, batch_size))
+    assert {len(y) for _, y in batches[:-1]} <= {batch_size}
+    assert len(batches) == math.ceil(50 / batch_size)
     assert torch.equal(torch.cat([x for x, _ in batches]), IMAGES[IDS])
     assert torch.equal(torch.cat([y for _, y in batches]), LABELS[IDS])
 

@@ -82,6 +82,16 @@ def test_an_image_does_not_depend_on_its_batch(name):
     assert not torch.equal(again, out)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", sorted(SAMPLE_OPERATIONS))
+def test_a_gpu_gives_the_images_of_the_cpu(name):
+    x, ids = batch((30, 3, 16, 12)), torch.arange(30)
+    on_cpu = built(name)(x, Streams(0).images(0, ids)).float()
+    on_gpu = built(name)(x.cuda(), Streams(0).images(0, ids.cuda())).float()
+    assert (on_gpu.cpu() - on_cpu).abs().max() <= 1
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLE_OPERATIONS))
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_the_input_is_left_alone(name, dtype):

@@ -86,6 +86,13 @@ def test_boxes_have_torchvisions_distribution(height, width, scale, ratio):
         assert stats.ks_2samp(derive(ours), derive(theirs)).pvalue > 1e-3
 
 
+def test_corners_are_uniform_over_all_the_places_where_the_box_fits():
+    area = 30 * 30 / 32**2  # always the box 30 × 30, which fits at 3 × 3 places
+    top, left, h, w = boxes_of(9000, 32, 32, scale=(area, area), ratio=(1.0, 1.0)).T
+    assert ((h == 30) & (w == 30)).all()
+    assert stats.chisquare(torch.bincount(top * 3 + left, minlength=9)).pvalue > 1e-3
+
+
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (7, 50), (50, 7), (1, 1)])
 def test_boxes_lie_inside_the_image(height, width):
     top, left, h, w = boxes_of(2000, height, width).T
