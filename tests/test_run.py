@@ -1,0 +1,196 @@
+"""The engine: resumable whatever is killed, the same bits either way; outcomes are named and the study goes on."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from trickbag.errors import InputError
+from trickbag.lab import freeze
+from trickbag.recipe import Machine
+from trickbag.records.run import RunRecord, read_bits, read_run
+from trickbag.run.driver import run_study
+from trickbag.run.locks import study_lock
+from trickbag.run.state import State, Tracker
+from trickbag.study import Study
+
+SMALL = {"model.channels": [8, 8, 8], "budget.epochs": 4, "data.limit": 320}
+
+
+def make(out: Path, machine: Machine, **fields: object) -> None:
+    plain = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 2, "margin": 0.5}
+    own = {**plain, "set": SMALL, "machine": machine.model_dump(), **fields}
+    freeze(Study.model_validate(own), out)
+
+
+def records(out: Path) -> dict[str, RunRecord]:
+    found = {path.name: read_run(path) for path in (out / "runs").iterdir()}
+    return {name: record for name, record in found.items() if record}
+
+
+def numbers(out: Path) -> dict[str, tuple[object, ...]]:
+    """What must not depend on how the runs came about."""
+    rows = {}
+    for name, record in records(out).items():
+        bits = read_bits(out / "runs" / name / "correct.npz")[1].tobytes()
+        rows[name] = (record.top1, record.top5, [(r.loss, r.top1) for r in record.epochs], bits)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
+    """The study run without any disturbance, in one worker."""
+    out = tmp_path_factory.mktemp("quiet") / "out"
+    make(out, machine)
+    run_study(out, machine.model_copy(update={"workers": 1}))
+    return out
+
+
+def test_runs_end_with_everything_they_owe(quiet: Path) -> None:
+    assert len(records(quiet)) == 4
+    for name, record in records(quiet).items():
+        files = {path.name for path in (quiet / "runs" / name).iterdir()}
+        assert files == {"run.json", "correct.npz", "test.sealed.npz", ".lock"}
+        assert record.status == "done"
+        assert record.timings is not None
+        assert record.timings.train_seconds > 0
+        assert len(record.epochs) == 4
+
+
+def test_side_by_side_gives_the_same_numbers(quiet: Path, tmp_path: Path, machine: Machine) -> None:
+    make(tmp_path / "out", machine)
+    run_study(tmp_path / "out", machine.model_copy(update={"workers": 2}))
+    assert numbers(tmp_path / "out") == numbers(quiet)
+
+
+def _drive(out: str, machine: Machine) -> None:
+    run_study(Path(out), machine)
+
+
+def test_killed_workers_and_drivers_change_nothing(quiet: Path, tmp_path: Path, machine: Machine) -> None:
+    """Workers and drivers are killed -9 in turn; every start continues, and the numbers are the quiet ones."""
+    out = tmp_path / "out"
+    impatient = machine.model_copy(update={"workers": 1, "checkpoint_seconds": 0.0})
+    make(out, impatient)
+    context = multiprocessing.get_context("spawn")
+    resumed = 0
+    for _ in range(3):
+        driver = context.Process(target=_drive, args=(str(out), impatient))
+        driver.start()
+        _wait_for_progress(out, driver)
+        for pid in _children(driver.pid):
+            os.kill(pid, signal.SIGKILL)  # the engine starts another worker
+        time.sleep(1)
+        os.kill(driver.pid or 0, signal.SIGKILL)
+        driver.join()
+    run_study(out, impatient)
+    resumed = sum(record.resumed for record in records(out).values())
+    assert numbers(out) == numbers(quiet)
+    assert resumed > 0
+
+
+def _wait_for_progress(out: Path, driver: multiprocessing.process.BaseProcess) -> None:
+    """Until some run has a checkpoint, or all is done."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and driver.is_alive():
+        if list((out / "runs").glob("*/checkpoint.pt")):
+            return
+        time.sleep(0.01)
+
+
+def _children(pid: int | None) -> list[int]:
+    """Worker processes of a driver (not multiprocessing's resource tracker)."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                line = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and "spawn_main" in line:
+                found.append(int(entry.name))
+    return found
+
+
+def test_interrupting_saves_and_continues(quiet: Path, tmp_path: Path, machine: Machine) -> None:
+    out = tmp_path / "out"
+    make(out, machine)
+
+    def interrupt(state: State) -> None:
+        if any(running.row for running in state.running):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(out, machine.model_copy(update={"workers": 1}), interrupt)
+    assert len(records(out)) < 4
+    assert list((out / "runs").glob("*/checkpoint.pt"))
+    run_study(out, machine)
+    assert numbers(out) == numbers(quiet)
+
+
+def test_finished_runs_are_not_repeated(quiet: Path, machine: Machine) -> None:
+    before = {path: path.stat().st_mtime_ns for path in quiet.glob("runs/*/run.json")}
+    run_study(quiet, machine)
+    assert before == {path: path.stat().st_mtime_ns for path in quiet.glob("runs/*/run.json")}
+
+
+def test_bad_outcomes_are_named_and_the_study_goes_on(tmp_path: Path, machine: Machine) -> None:
+    """A run that diverges, one that fails, one that runs out of memory, and one that kills its worker."""
+    out = tmp_path / "out"
+    (tmp_path / "mine.py").write_text(
+        "import os, torch\n"
+        "class Fails:\n    rank = 1\n    def __call__(self, x, draws): raise RuntimeError('my mistake')\n"
+        "class Memory:\n    rank = 1\n    def __call__(self, x, draws): torch.empty(2**60)\n"
+        "class Dies:\n    rank = 1\n    def __call__(self, x, draws): os._exit(7)\n"
+    )
+    factors = [{"name": "hot", "set": {"optimizer.lr": 1e18}}] + [
+        {"name": name, "set": {"sample": {f"mine.py:{attribute}": {}}}}
+        for name, attribute in (("fails", "Fails"), ("memory", "Memory"), ("dies", "Dies"))
+    ]
+    study = {"name": "s", "baseline": "digits_baseline", "factors": factors, "seeds": 2, "margin": 0.5, "set": SMALL}
+    file = tmp_path / "study.yaml"
+    file.write_text(json.dumps({**study, "machine": machine.model_dump(mode="json")}))
+    freeze(str(file), out)
+    run_study(out, machine)
+    outcomes = {record.arm: (record.status, record.message) for record in records(out).values()}
+    assert outcomes["baseline"][0] == "done"
+    assert outcomes["hot"] == ("diverged", "the training loss is not finite")
+    assert outcomes["fails"] == ("failed", "RuntimeError: my mistake")
+    assert outcomes["memory"][0] == "out_of_memory"
+    assert outcomes["dies"] == ("died", "its worker died 3 times, last with exit code 7")
+
+
+def test_a_student_waits_for_its_teacher_and_learns_from_it(tmp_path: Path, machine: Machine) -> None:
+    out = tmp_path / "out"
+    make(out, machine, factors=["distillation"], teacher={"set": {"model.width": 2.0}})
+    run_study(out, machine)
+    found = records(out)
+    assert {record.status for record in found.values()} == {"done"}
+    teacher = next(name for name, record in found.items() if record.arm == "teacher")
+    assert (out / "runs" / teacher / "weights.safetensors").exists()
+    started = {record.arm: record.provenance["written"] for record in found.values()}
+    assert started["teacher"] <= started["distillation"]
+
+
+def test_a_second_driver_is_told_who_holds_the_folder(quiet: Path, machine: Machine) -> None:
+    with study_lock(quiet), pytest.raises(InputError, match=f"already being run by process {os.getpid()}"):
+        run_study(quiet, machine)
+
+
+def test_other_threads_than_planned_are_refused(quiet: Path, machine: Machine) -> None:
+    with pytest.raises(InputError, match=r"machine.threads: the plan was frozen with 1, not 2"):
+        run_study(quiet, machine.model_copy(update={"threads": 2}))
+
+
+def test_state_counts_what_is_there(quiet: Path) -> None:
+    from trickbag.records.plan import read_plan
+
+    state = Tracker(quiet, read_plan(quiet).plan()).refresh()
+    assert (state.planned, state.ended, state.running) == (4, 4, ())
+    expected = [r.top1 for r in records(quiet).values() if r.arm == "cosine"]
+    assert next(arm.mean for arm in state.arms if arm.name == "cosine") == pytest.approx(sum(expected) / 2)

@@ -1,0 +1,192 @@
+"""Studies: from a file to a plan; everything wrong is one clear line, and nothing is written."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trickbag.errors import InputError
+from trickbag.lab import freeze
+from trickbag.recipe import Machine
+from trickbag.records.plan import Plan, read_plan
+from trickbag.study import Study, load_study, make_plan
+
+
+def study(machine: Machine, **fields: object) -> Study:
+    plain = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 2, "margin": 0.5}
+    return Study.model_validate({**plain, "machine": machine.model_dump(), **fields})
+
+
+def plan(machine: Machine, **fields: object) -> Plan:
+    return make_plan(study(machine, **fields), Path())
+
+
+def arms(made: Plan) -> dict[str, tuple[str, ...]]:
+    return {arm.name: arm.tricks for arm in made.arms}
+
+
+def test_one_at_a_time_with_groups_and_inline_tricks(machine: Machine) -> None:
+    factors = [
+        "cosine",
+        ["large_batch", "linear_scaling"],
+        {"name": "low_lr", "set": {"optimizer.lr": 0.005}},
+        {"trick": "warmup", "set": {"schedule.warmup": "1ep"}},
+        {"name": "a_a", "replica": 1},
+    ]
+    made = plan(machine, factors=factors)
+    assert arms(made) == {
+        "baseline": (),
+        "cosine": ("cosine",),
+        "large_batch+linear_scaling": ("large_batch", "linear_scaling"),
+        "low_lr": ("low_lr",),
+        "warmup": ("warmup",),
+        "a_a": ("a_a",),
+    }
+    assert {(c.arm, c.comparison) for c in made.comparisons} == {(n, "baseline") for n in arms(made) if n != "baseline"}
+    assert made.arm("digits", "large_batch+linear_scaling").diff == {
+        "budget.batch_size": (32, 128),
+        "optimizer.lr": (0.05, 0.2),
+    }
+    assert made.arm("digits", "warmup").diff == {"schedule.warmup": ("0st", "1ep")}
+    assert made.arm("digits", "a_a").diff == {"replica": (0, 1)}
+    assert len(made.runs) == 6 * 2
+
+
+def test_cumulative_compares_each_step_and_both_ends(machine: Machine) -> None:
+    made = plan(machine, design="cumulative", factors=["zero_gamma", "cosine", "mixup"])
+    assert arms(made) == {
+        "baseline": (),
+        "+zero_gamma": ("zero_gamma",),
+        "+cosine": ("zero_gamma", "cosine"),
+        "+mixup": ("zero_gamma", "cosine", "mixup"),
+    }
+    assert [(c.arm, c.comparison) for c in made.comparisons] == [
+        ("+zero_gamma", "baseline"),
+        ("+cosine", "+zero_gamma"),
+        ("+mixup", "+cosine"),
+        ("+mixup", "baseline"),
+    ]
+
+
+def test_all_arms_share_seeds_and_validation_images(machine: Machine) -> None:
+    made = plan(machine, factors=["cosine", "mixup"], seeds=3)
+    by_arm = {a: sorted(r.seed for r in made.runs if r.arm == a) for a in arms(made)}
+    assert set(map(tuple, by_arm.values())) == {(1, 2, 3)}
+    ids = made.workloads[0].validation_ids
+    assert len(ids) == len(set(ids)) == 719
+
+
+def test_run_order_is_random_within_a_seed_and_fixed(machine: Machine) -> None:
+    fields = {"factors": ["cosine", "mixup", "zero_gamma", "label_smoothing"], "seeds": 4}
+    made = plan(machine, **fields)
+    assert [r.seed for r in made.runs] == sorted(r.seed for r in made.runs)
+    orders = {tuple(r.arm for r in made.runs if r.seed == seed) for seed in (1, 2, 3, 4)}
+    assert len(orders) > 1
+    assert made == plan(machine, **fields)
+
+
+def test_arms_with_one_fingerprint_run_once(machine: Machine) -> None:
+    twin = {"name": "twin", "set": {"schedule.name": "cosine"}}
+    made = plan(machine, factors=["cosine", twin])
+    assert made.arm("digits", "cosine").fingerprint == made.arm("digits", "twin").fingerprint
+    assert len(made.runs) == 2 * 2
+
+
+def test_teacher_phase_comes_first_and_students_need_it(machine: Machine) -> None:
+    made = plan(machine, factors=["distillation"], teacher={"set": {"model.layers": [2, 2, 2]}})
+    assert [phase.name for phase in made.phases] == ["teacher", "confirm"]
+    teacher = made.phases[0].runs[0]
+    needs = {r.arm: r.needs for r in made.phases[1].runs}
+    assert needs == {"baseline": (), "distillation": (teacher.id,)}
+    recipe = made.arm("digits", "distillation").recipe
+    assert recipe["loss"]["distillation"]["teacher"] == f"runs/{teacher.id}/weights.safetensors"
+
+
+def test_several_workloads(machine: Machine) -> None:
+    loads = [{"name": "narrow", "set": {"model.width": 0.5}}, {"name": "wide"}]
+    made = plan(machine, workloads=loads, factors=["cosine"])
+    assert [w.name for w in made.workloads] == ["narrow", "wide"]
+    assert len(made.runs) == 2 * 2 * 2
+    assert {c.workload for c in made.comparisons} == {"narrow", "wide"}
+
+
+def test_overrides_address_the_study_or_its_baseline() -> None:
+    loaded, _ = load_study("digits_demo", ["seeds=3", "budget.epochs=2", "machine.workers=1", "model.width=0.5"])
+    assert loaded.seed_list == (1, 2, 3)
+    assert loaded.set == {"budget.epochs": 2, "model.width": 0.5}
+    assert loaded.machine.workers == 1
+
+
+def test_frozen_folder_is_self_contained_and_the_same_again(machine: Machine, tmp_path: Path) -> None:
+    out, file = tmp_path / "out", tmp_path / "my.yaml"
+    (tmp_path / "mine.yaml").write_text("data: {name: digits}\nmodel: {name: resnet20}\n"
+        "budget: {epochs: 1, batch_size: 32}\noptimizer: {name: sgd, lr: 0.1}\nschedule: {name: constant}\n")  # fmt: skip
+    plain = {"name": "x", "baseline": "mine.yaml", "factors": ["cosine"], "seeds": 2, "margin": 1.0}
+    file.write_text(yaml.safe_dump({**plain, "machine": machine.model_dump(mode="json")}))
+    first = freeze(str(file), out)
+    again = freeze(str(file), out)
+    assert first == again == read_plan(out).plan()
+    (tmp_path / "mine.yaml").unlink()
+    assert make_plan(*load_study(str(out / "study.yaml"))).arms == first.arms
+
+
+def test_another_plan_in_the_folder_is_refused(machine: Machine, tmp_path: Path) -> None:
+    freeze(study(machine), tmp_path / "out")
+    with pytest.raises(InputError, match="holds another plan of this study.*study"):
+        freeze(study(machine, seeds=3), tmp_path / "out")
+    with pytest.raises(InputError, match="belongs to another study, 's'"):
+        freeze(study(machine, name="t"), tmp_path / "out")
+
+
+def test_a_plan_changed_by_hand_is_noticed(machine: Machine, tmp_path: Path) -> None:
+    freeze(study(machine), tmp_path / "out")
+    path = tmp_path / "out" / "plan.json"
+    path.write_text(path.read_text().replace('"margin": 0.5', '"margin": 0.1'))
+    with pytest.raises(InputError, match="changed by hand"):
+        read_plan(tmp_path / "out")
+
+
+WRONG = [
+    ({"factors": ["cosin"]}, "unknown trick 'cosin'; did you mean 'cosine'?"),
+    ({"factors": [["cosine", {"name": "poly", "set": {"schedule.name": "constant"}}]]}, "cosine and poly both set"),
+    ({"factors": ["linear_scaling"]}, "linear_scaling requires large_batch: group them as"),
+    ({"factors": [{"name": "same", "set": {"budget.epochs": 10}}]}, "changes nothing here: budget.epochs is already 10"),
+    ({"factors": ["distillation"]}, "distillation needs a teacher"),
+    ({"factors": ["cosine", "cosine"]}, "two arms are called 'cosine'"),
+    ({"factors": [{"name": "x", "set": {"model.widht": 2}}]}, "unknown argument 'widht'; did you mean 'width'?"),
+    ({"factors": [{"name": "x", "set": {"model.name": "resnet21"}}]}, "unknown model 'resnet21'; did you mean"),
+    ({"factors": [{"name": "x", "set": {"optimizer.lr": "fast"}}]}, "optimizer.lr: input should be a valid number"),
+    ({"factors": [{"name": "x", "set": {"precision.dtype": "fp16"}}]}, "fp16 needs a CUDA device"),
+    ({"factors": [{"name": "x", "set": {"data.split_seed": 9}}]}, "may not change the images that arms are judged on"),
+    ({"factors": [{"name": "x", "set": {"budget.batch_size": 9999}}]}, "more than the 719 training images"),
+    ({"baseline": "digits_baselin"}, "unknown recipe 'digits_baselin'; did you mean 'digits_baseline'?"),
+    ({"set": {"budget.epoch": 2}}, "unknown field 'epoch'; did you mean 'epochs'?"),
+    ({"compare": [["cosine", "mixup"]]}, "no arm is called 'mixup'"),
+    ({"set": {"data.name": "folder"}, "machine": {"data_root": "/nowhere"}}, "/nowhere"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), WRONG, ids=[message[:40] for _, message in WRONG])
+def test_wrong_studies_are_one_clear_line(
+    machine: Machine, tmp_path: Path, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        freeze(study(machine, **fields), tmp_path / "out")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [(1, "at least 2 seeds"), ([1, 1, 2], "a seed stands twice"), ("many", "seeds")],
+)
+def test_wrong_seeds(seeds: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_study("digits_demo", [f"seeds={seeds}"])
+
+
+def test_embedded_studies_load() -> None:
+    for name in ("digits_demo", "cifar10_paper"):
+        loaded, _ = load_study(name)
+        assert loaded.factors
