@@ -58,9 +58,6 @@ def constant(optimizer):
         ("cosine", {"final": 0.2}, 7, after_warmup(7, cosine(TOTAL - 7, 0.2))),
     ],
 )
-@pytest.mark.filterwarnings(
-    "ignore:The epoch parameter:UserWarning"
-)  # torch's SequentialLR warns about itself
 def test_equal_to_torch(name, args, warmup, reference):
     factor = build_schedule(SCHEDULES[name], args, TOTAL, warmup)
     assert [factor(s) for s in range(TOTAL)] == pytest.approx(torch_factors(reference), rel=0, abs=1e-12)

@@ -36,8 +36,7 @@ def build_model(
     Without streams only the arguments are checked: the model lies on the meta device, holds no numbers, and
     nothing is drawn or fetched. An argument that the factory does not know raises InputError.
     """
-    parameters = inspect.signature(factory).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    known = list(inspect.signature(factory).parameters)[2:]  # after num_classes and in_channels
     if strange := [name for name in args if name not in known]:
         raise unknown("argument", strange[0], known, "model")
     if streams is None:
