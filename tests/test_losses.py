@@ -6,7 +6,7 @@ import torch
 from scipy.special import log_softmax, softmax
 from torch.nn import functional
 
-from trickbag.losses import cross_entropy, distillation, paper_smoothing
+from trickbag.losses import cross_entropy, distillation, paper_smoothing, smooth_targets
 
 B, K = 16, 10
 GENERATOR = np.random.default_rng(0)
@@ -24,28 +24,34 @@ def tensor(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(values)
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_hard_targets(smoothing):
-    """(1 - e) one-hot + e/K: Szegedy et al. 2016, section 7; and bit-equal to torch's in float32."""
-    targets = (1 - smoothing) * np.eye(K)[LABELS] + smoothing / K
-    ours = cross_entropy(tensor(LOGITS), tensor(LABELS), smoothing=smoothing)
-    assert ours.item() == pytest.approx(numpy_cross_entropy(targets, LOGITS), rel=1e-12)
+def test_hard_targets():
+    """-log p of the class; and bit-equal to torch's in float32."""
+    ours = cross_entropy(tensor(LOGITS), tensor(LABELS))
+    assert ours.item() == pytest.approx(numpy_cross_entropy(np.eye(K)[LABELS], LOGITS), rel=1e-12)
     logits = tensor(LOGITS).float()
-    plain = functional.cross_entropy(logits, tensor(LABELS), label_smoothing=smoothing)
-    assert torch.equal(cross_entropy(logits, tensor(LABELS), smoothing=smoothing), plain)
+    assert torch.equal(cross_entropy(logits, tensor(LABELS)), functional.cross_entropy(logits, tensor(LABELS)))
 
 
-def test_soft_targets():
+@pytest.mark.parametrize("smoothing", [0.05, 0.1, 0.3])
+def test_smoothed_hard_targets_are_torchs_label_smoothing(smoothing):
+    """(1 - e) one-hot + e/K: Szegedy et al. 2016, section 7, and torch's `label_smoothing`."""
+    logits = tensor(LOGITS).float()
+    ours = cross_entropy(logits, smooth_targets(tensor(LABELS), smoothing, K))
+    torchs = functional.cross_entropy(logits, tensor(LABELS), label_smoothing=smoothing)
+    torch.testing.assert_close(ours, torchs, rtol=1e-6, atol=0)
+
+
+def test_smoothed_soft_targets():
     """Mixed and smoothed: smoothing is linear, so it is the mixture of the smoothed targets."""
-    ours = cross_entropy(tensor(LOGITS), tensor(MIXED), smoothing=0.1)
+    ours = cross_entropy(tensor(LOGITS), smooth_targets(tensor(MIXED), 0.1, K))
     assert ours.item() == pytest.approx(numpy_cross_entropy(0.9 * MIXED + 0.1 / K, LOGITS), rel=1e-12)
 
 
 def test_paper_smoothing():
     """He et al. 2018, equation 4: 1 - e on the true class, e/(K - 1) on each other."""
     targets = np.where(np.eye(K)[LABELS] == 1, 0.9, 0.1 / (K - 1))
-    ours = cross_entropy(tensor(LOGITS), tensor(LABELS), smoothing=paper_smoothing(0.1, K))
-    assert ours.item() == pytest.approx(numpy_cross_entropy(targets, LOGITS), rel=1e-12)
+    ours = smooth_targets(tensor(LABELS), paper_smoothing(0.1, K), K)
+    np.testing.assert_allclose(ours.numpy(), targets, rtol=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 20.0])
@@ -76,9 +82,9 @@ def test_distillation_gradient():
 def test_low_precision_logits_are_lost_in_float32():
     """The loss of bfloat16 logits is that of the same numbers in float32, under autocast too."""
     logits = tensor(LOGITS).bfloat16()
-    expected = cross_entropy(logits.float(), tensor(LABELS), smoothing=0.1)
+    expected = cross_entropy(logits.float(), tensor(LABELS))
     with torch.autocast("cpu", torch.bfloat16):
-        ours = cross_entropy(logits, tensor(LABELS), smoothing=0.1)
+        ours = cross_entropy(logits, tensor(LABELS))
         soft = distillation(logits, tensor(TEACHER).bfloat16(), ours)
     assert ours.dtype == soft.dtype == torch.float32
     assert torch.equal(ours, expected)

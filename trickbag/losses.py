@@ -10,18 +10,25 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def cross_entropy(outputs: Tensor, targets: Tensor, *, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy of logits [B, K] with targets int64 [B] or probabilities [B, K].
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of logits [B, K] with targets int64 [B] or probabilities [B, K]."""
+    logits = _precise(outputs)
+    return functional.cross_entropy(logits, targets.to(logits.dtype) if targets.ndim == 2 else targets)
 
-    `smoothing` e mixes the target with the uniform distribution: (1 - e) target + e/K (Szegedy et al. 2016,
-    and the released code of He et al. 2018). Equation 4 of He et al. leaves 1 - e on the true class and gives
-    the K - 1 others e/(K - 1); for it pass `paper_smoothing(e, K)`.
+
+def smooth_targets(targets: Tensor, smoothing: float, num_classes: int) -> Tensor:
+    """Targets int64 [B] or probabilities [B, K] with a share of them spread over all classes: float [B, K].
+
+    (1 - e) target + e/K for `smoothing` e (Szegedy et al. 2016, and the released code of He et al. 2018).
+    Equation 4 of He et al. leaves 1 - e on the true class and gives the K - 1 others e/(K - 1); for it pass
+    `paper_smoothing(e, K)`.
     """
-    return functional.cross_entropy(_precise(outputs), targets, label_smoothing=smoothing)
+    hard = functional.one_hot(targets, num_classes).float() if targets.ndim == 1 else targets
+    return hard * (1 - smoothing) + smoothing / num_classes
 
 
 def paper_smoothing(smoothing: float, num_classes: int) -> float:
-    """The `smoothing` at which `cross_entropy` is He et al. 2018, equation 4, with `smoothing`."""
+    """The `smoothing` at which `smooth_targets` is He et al. 2018, equation 4, with `smoothing`."""
     return smoothing * num_classes / (num_classes - 1)
 
 
@@ -52,9 +59,3 @@ def distillation(
 def _precise(logits: Tensor) -> Tensor:
     """The logits in float32, or as they are where that is more."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def smooth_targets(targets: Tensor, smoothing: float, num_classes: int) -> Tensor:
-    """Targets int64 [B] or probabilities [B, K] with a share `smoothing` spread over all classes, [B, K]."""
-    hard = functional.one_hot(targets, num_classes).float() if targets.ndim == 1 else targets
-    return hard * (1 - smoothing) + smoothing / num_classes
