@@ -117,8 +117,16 @@ def main() -> None:
     for case, steps in (("small", 50), ("resnet20", 2)):
         result = measure(case, options.turns, steps, machine)
         results.append(result)
-        print("{case:>9}: bare {bare_ms:.2f} ms, ours {ours_ms:.2f} ms, extra {extra_ms:+.3f} ms ({extra_percent:+.1f} %)".format(**result))
-    about = {"torch": torch.__version__, "machine": platform.processor() or platform.machine(), "threads": options.threads}
+        print(
+            "{case:>9}: bare {bare_ms:.2f} ms, ours {ours_ms:.2f} ms, extra {extra_ms:+.3f} ms ({extra_percent:+.1f} %)".format(
+                **result
+            )
+        )
+    about = {
+        "torch": torch.__version__,
+        "machine": platform.processor() or platform.machine(),
+        "threads": options.threads,
+    }
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
 

@@ -33,5 +33,10 @@ def small() -> Recipe:
     """The digits baseline, smaller still: a run takes a second."""
     return apply(
         load_recipe("digits_baseline"),
-        {"model.channels": [8, 16, 16], "budget.epochs": 2, "budget.evaluate": "last_epoch", "data.limit": 400},
+        {
+            "model.channels": [8, 16, 16],
+            "budget.epochs": 2,
+            "budget.evaluate": "last_epoch",
+            "data.limit": 400,
+        },
     )

@@ -29,7 +29,9 @@ def test_hard_targets():
     ours = cross_entropy(tensor(LOGITS), tensor(LABELS))
     assert ours.item() == pytest.approx(numpy_cross_entropy(np.eye(K)[LABELS], LOGITS), rel=1e-12)
     logits = tensor(LOGITS).float()
-    assert torch.equal(cross_entropy(logits, tensor(LABELS)), functional.cross_entropy(logits, tensor(LABELS)))
+    assert torch.equal(
+        cross_entropy(logits, tensor(LABELS)), functional.cross_entropy(logits, tensor(LABELS))
+    )
 
 
 @pytest.mark.parametrize("smoothing", [0.05, 0.1, 0.3])

@@ -152,7 +152,14 @@ def test_bad_outcomes_are_named_and_the_study_goes_on(tmp_path: Path, machine: M
         {"name": name, "set": {"sample": {f"mine.py:{attribute}": {}}}}
         for name, attribute in (("fails", "Fails"), ("memory", "Memory"), ("dies", "Dies"))
     ]
-    study = {"name": "s", "baseline": "digits_baseline", "factors": factors, "seeds": 2, "margin": 0.5, "set": SMALL}
+    study = {
+        "name": "s",
+        "baseline": "digits_baseline",
+        "factors": factors,
+        "seeds": 2,
+        "margin": 0.5,
+        "set": SMALL,
+    }
     file = tmp_path / "study.yaml"
     file.write_text(json.dumps({**study, "machine": machine.model_dump(mode="json")}))
     freeze(str(file), out)

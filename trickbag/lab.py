@@ -8,7 +8,7 @@ from trickbag.errors import InputError
 from trickbag.records.files import write_text
 from trickbag.records.plan import PLAN, Plan, write_plan
 from trickbag.records.result import Results
-from trickbag.report import write_report
+from trickbag.report.write import write_report
 from trickbag.run.driver import run_study
 from trickbag.run.state import Show
 from trickbag.study import Study, copy_own_files, load_study, make_plan, self_contained

@@ -100,3 +100,9 @@ def _curve(done: list[RunRecord]) -> tuple[CurvePoint, ...]:
         CurvePoint(epoch=epoch, mean=fmean(values), low=min(values), high=max(values))
         for epoch, values in sorted(by_epoch.items())
     )
+
+
+def aliases(plan: Plan, arm: Arm) -> tuple[str, ...]:
+    """The other names of an arm: arms with one fingerprint are one arm."""
+    twins = [a for a in plan.arms if (a.workload, a.fingerprint) == (arm.workload, arm.fingerprint)]
+    return tuple(twin.name for twin in twins if twin.name != arm.name)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from trickbag.records.plan import Plan
 from trickbag.records.result import Accuracy, ArmResult, Verdict
 
 NOT_CLAIMED = (
@@ -18,7 +19,6 @@ def sentence(
     effect: Accuracy | None,
     margin: float,
     seeds: int,
-    price: str,
 ) -> str:
     """One arm in one sentence."""
     if effect is None:
@@ -32,7 +32,7 @@ def sentence(
         f"points ({size}, {interval}).",
         "worse": f"{name} lowers accuracy against {comparison} by {-effect.effect:.2f} points ({interval}).",
         "undecided": f"{name} is not settled with {seeds} seeds: its effect on {comparison} may be anything from "
-        f"{effect.low:+.2f} to {effect.high:+.2f} points. {price}",
+        f"{effect.low:+.2f} to {effect.high:+.2f} points.",
         "not analysed": f"{name}: too few finished seeds to say anything.",
     }[verdict]
 
@@ -41,7 +41,7 @@ def bottom_line(arms: Sequence[ArmResult], margin: float) -> str:
     """The answer first: how many comparisons ended how, and the clearest gain."""
     if not arms or all(arm.verdict == "not analysed" for arm in arms):
         return "No verdict yet: too few runs have finished."
-    counts = Counter(arm.verdict for arm in arms)
+    counts = Counter[str](arm.verdict for arm in arms)
     phrases = {
         "better": "{} better",
         "better but small": "{} better by less than the margin",
@@ -68,4 +68,14 @@ def _best(arms: Sequence[ArmResult]) -> str:
     return (
         f" The largest gain is {best.name}: {best.accuracy.effect:+.2f} points "
         f"(95 % interval {best.accuracy.low:+.2f} to {best.accuracy.high:+.2f})."
+    )
+
+
+def scope(plan: Plan, workload: str) -> str:
+    """What a workload is: network, images, budget, and what it is judged on."""
+    recipe = plan.arm(workload, "baseline").recipe
+    images = next(w for w in plan.workloads if w.name == workload)
+    return (
+        f"{recipe['model']['name']} on {recipe['data']['name']}: {images.train_images:,} training images, "
+        f"{recipe['budget']['epochs']} epochs, judged on {len(images.validation_ids):,} validation images"
     )

@@ -39,7 +39,15 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-for command in (stages.demo, stages.study, stages.plan, stages.run, stages.status, stages.analyze, stages.report):
+for command in (
+    stages.demo,
+    stages.study,
+    stages.plan,
+    stages.run,
+    stages.status,
+    stages.analyze,
+    stages.report,
+):
     app.command()(guarded(command))
 app.command()(guarded(train.train))
 app.command("list")(guarded(catalogue.list_))

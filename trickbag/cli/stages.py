@@ -83,14 +83,14 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 def analyze(folder: Folder) -> None:
     """Turn the runs so far into results.json and results.csv."""
     from trickbag.analyze import analyze as analyze_folder
-    from trickbag.report.terminal import print_results
+    from trickbag.report.terminal import print_verdicts
 
-    print_results(analyze_folder(folder), Console())
+    print_verdicts(analyze_folder(folder), Console())
 
 
 def report(folder: Folder) -> None:
     """Write report.html and report.md from results.json."""
-    from trickbag.report import write_report
+    from trickbag.report.write import write_report
 
     print(f"report: {write_report(folder)}")
 

@@ -85,7 +85,7 @@ def cifar100(root: Path | None, *, labels: Literal["fine", "coarse"] = "fine") -
 def locate(layout: Layout, root: Path | None) -> list[Path]:
     """The files to read: batch files, or the archive, or Parquet shards; InputError if none is there."""
     if root is None or not root.exists():
-        given = "no data root is given" if root is None else f"{root} does not exist"
+        given = "machine.data_root is not set" if root is None else f"{root} does not exist"
         raise InputError(f"{layout.name}: {given}; give {layout.archive} from {_PAGE}, or its folder")
     if root.is_file() and root.suffix != ".parquet":
         return [root]

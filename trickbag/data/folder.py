@@ -47,7 +47,7 @@ def folder_files(root: Path | None) -> list[Path]:
 def _parts(root: Path | None) -> tuple[Path, Path | None]:
     """The folders that hold the training and the test classes."""
     if root is None or not root.is_dir():
-        given = "no data root is given" if root is None else f"{root} is not a folder"
+        given = "machine.data_root is not set" if root is None else f"{root} is not a folder"
         raise InputError(f"folder: {given}; give a folder with train/<class>/ or <class>/ sub-folders")
     test = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
     if (root / "train").is_dir():

@@ -144,8 +144,8 @@ class Recipe(Frozen):
         return yaml.safe_dump({k: v for k, v in self.plain().items() if v != {}}, sort_keys=False)
 
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that identify the (resolved) recipe."""
-        return fingerprint(self.plain())
+        """Twelve hexadecimal digits that identify the (resolved) recipe; empty seams count for nothing."""
+        return fingerprint({key: value for key, value in self.plain().items() if value != {}})
 
 
 def fingerprint(plain: Any) -> str:

@@ -124,7 +124,9 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
     """The teacher of a workload as an arm with one run."""
     spec = ground.study.teacher
     if spec is None:
-        raise InputError("distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}")
+        raise InputError(
+            "distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}"
+        )
     tricks = tricks_of(spec.tricks)
     recipe = apply(compose(ground.baseline, tricks), spec.set, "teacher")
     arm = _arm(ground, NamedArm("teacher", tricks), recipe)

@@ -12,7 +12,7 @@ from trickbag.records.run import Timings
 
 @dataclass
 class Clock:
-    """Counts training seconds between `start` and `pause`; the first step of a process is start-up."""
+    """Counts training seconds between `start` and `pause`; building and the first step are start-up."""
 
     device: torch.device
     train_seconds: float = 0.0
@@ -31,7 +31,9 @@ class Clock:
         return perf_counter()
 
     def start(self) -> None:
-        """Training goes on from here."""
+        """Building begins, or training goes on from here."""
+        if self._cold and self._mark:
+            self.startup_seconds += self.now() - self._mark
         self._mark, self._steps = self.now(), 0
 
     def step(self) -> None:

@@ -1,5 +1,6 @@
 """The operations of the batch and loss seams: a part's pure function, bound to its stream and arguments."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -41,7 +42,12 @@ def build_label_smoothing(context: Context, inner: Loss, *, smoothing: Share = 0
 
 
 def build_distillation(
-    context: Context, inner: Loss, *, teacher: str, temperature: Positive = 20.0, hard_weight: Share | None = 0.5
+    context: Context,
+    inner: Loss,
+    *,
+    teacher: str,
+    temperature: Positive = 20.0,
+    hard_weight: Share | None = 0.5,
 ) -> Loss:
     """The inner loss and the cross-entropy with a teacher's softened outputs, weighed."""
     network = load_teacher(teacher, context)
@@ -54,5 +60,8 @@ def build_distillation(
     return loss
 
 
-BATCH_OPERATIONS = {"mixup": build_mixup}
-LOSS_OPERATIONS = {"label_smoothing": build_label_smoothing, "distillation": build_distillation}
+BATCH_OPERATIONS: Mapping[str, Callable[..., BatchOperation]] = {"mixup": build_mixup}
+LOSS_OPERATIONS: Mapping[str, Callable[..., Loss]] = {
+    "label_smoothing": build_label_smoothing,
+    "distillation": build_distillation,
+}

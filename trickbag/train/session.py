@@ -61,12 +61,14 @@ class Session:
 def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     """Build everything that a run trains with; the global random state is neither used nor changed."""
     recipe, device = resolved.recipe, device_of(machine)
+    clock = Clock(device)
+    clock.start()
     streams = Streams(seed, recipe.replica)
     _set_backends(recipe)
     store = _store(resolved, device)
     model = build_model(*model_parts(recipe, resolved, resolved.base), streams=streams).to(device)
     if recipe.precision.channels_last:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
     context = Context(
         streams, resolved.num_classes, resolved.in_channels, store.mean, store.sd, device, resolved.base
     )
@@ -88,7 +90,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         update=ScaledStep(scaler) if scaler else plain_step,
         autocast=_autocast(recipe, device),
         scaler=scaler,
-        clock=Clock(device),
+        clock=clock,
         loss_sum=torch.zeros((), device=device),
     )
 

@@ -56,7 +56,9 @@ def _from_file(path: Path, context: Context) -> nn.Module:
 def _pretrained(spec: str, context: Context) -> Network:
     """A pretrained network, which wants images normalised its own way."""
     factory = find_model(spec)
-    model = build_model(factory, {"pretrained": True}, context.num_classes, context.in_channels, context.streams)
+    model = build_model(
+        factory, {"pretrained": True}, context.num_classes, context.in_channels, context.streams
+    )
     network = _frozen(model, context)
     config = getattr(model, "pretrained_cfg", {})
     shape = (1, -1, 1, 1)
