@@ -117,11 +117,8 @@ def main() -> None:
     for case, steps in (("small", 50), ("resnet20", 2)):
         result = measure(case, options.turns, steps, machine)
         results.append(result)
-        print(
-            "{case:>9}: bare {bare_ms:.2f} ms, ours {ours_ms:.2f} ms, extra {extra_ms:+.3f} ms ({extra_percent:+.1f} %)".format(
-                **result
-            )
-        )
+        print("{case:>9}: bare {bare_ms:.2f} ms, ours {ours_ms:.2f} ms,".format(**result), end=" ")
+        print("extra {extra_ms:+.3f} ms ({extra_percent:+.1f} %)".format(**result))
     about = {
         "torch": torch.__version__,
         "machine": platform.processor() or platform.machine(),

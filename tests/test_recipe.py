@@ -222,7 +222,7 @@ def test_overrides() -> None:
             "p: precision.dtype: input should be 'fp32', 'bf16', 'fp16' or 'low', found 'half'",
         ),
         ({"data.validation": 1.5}, "p: data.validation: input should be less than 1, found 1.5"),
-        ({"budget.epochs.x": 1}, "p: budget.epochs.x: 'epochs' has no fields of its own"),
+        ({"budget.epochs.x": 1}, "p: budget.epochs: input should be a valid integer, found {'x': 1}"),
         ({"sample.flip": None}, "p: sample.flip: input should be a valid dictionary, found None"),
         ({"model.name": 3}, "p: model.name: input should be a valid string, found 3"),
     ],

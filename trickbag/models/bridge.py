@@ -1,8 +1,8 @@
 """Models of timm and torchvision under the catalogue names `timm/NAME` and `torchvision/NAME`."""
 
-import timm
+from importlib import import_module
+
 import torch
-import torchvision.models as tv
 from torch import nn
 
 from trickbag.errors import InputError, unknown
@@ -14,6 +14,7 @@ def timm_model(name: str) -> Factory:
 
     Raises InputError for an unknown name.
     """
+    timm = import_module("timm")  # two seconds, which only bridged models pay
     if name not in timm.list_models() and name not in timm.list_pretrained():
         raise unknown("timm model", name, timm.list_models() + timm.list_pretrained(), "model")
 
@@ -32,6 +33,7 @@ def timm_model(name: str) -> Factory:
 
 def torchvision_model(name: str) -> Factory:
     """The factory of a torchvision classification model; InputError if unknown."""
+    tv = import_module("torchvision.models")
     names = tv.list_models(module=tv)
     if name not in names:
         raise unknown("torchvision model", name, names, "model")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trickbag.errors import InputError
 from trickbag.recipe.schema import Data, Entry, Model, Optimizer, Recipe, Schedule, thaw
 from trickbag.recipe.text import validate
 
@@ -24,26 +23,36 @@ def leaves(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def apply(recipe: Recipe, patch: Patch, where: str = "") -> Recipe:
     """The recipe with the patch applied; raises InputError where the result is no recipe."""
-    plain = recipe.plain()
-    flat = dict(leaves({path: thaw(value) for path, value in patch.items()}))
-    for path in sorted(flat, key=lambda path: not path.endswith(".name")):  # names first: they drop arguments
-        _put(plain, path, flat[path], where)
+    plain, tree = recipe.plain(), dict[str, Any]()
+    for path, value in patch.items():
+        _merge(tree, _nested(path, thaw(value)))
+    for section in ENTRIES.keys() & tree.keys():
+        _drop_arguments(plain[section], tree[section], ENTRIES[section])
+    _merge(plain, tree)
     return validate(Recipe, plain, where)
 
 
-def _put(plain: dict[str, Any], path: str, value: Any, where: str) -> None:
-    """Set one leaf in place."""
-    *parents, last = path.split(".")
-    node = plain
-    for key in parents:
-        node = node.setdefault(key, {})
-        if not isinstance(node, dict):
-            raise InputError(f"{where + ': ' if where else ''}{path}: {key!r} has no fields of its own")
-    if last == "name" and len(parents) == 1 and parents[0] in ENTRIES and node.get("name") != value:
-        declared = ENTRIES[parents[0]].model_fields
-        for argument in [key for key in node if key not in declared]:
-            del node[argument]
-    node[last] = value
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    """`a.b` and a value as {a: {b: value}}."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def _merge(node: dict[str, Any], change: Mapping[str, Any]) -> None:
+    """Merge nested plain data into `node`, in place; what is no mapping replaces."""
+    for key, value in change.items():
+        if isinstance(value, dict) and isinstance(node.get(key), dict):
+            _merge(node[key], value)
+        else:
+            node[key] = value
+
+
+def _drop_arguments(section: dict[str, Any], change: Any, kind: type[Entry]) -> None:
+    """Where a section comes to name another entry, the arguments of the old one go."""
+    if isinstance(change, dict) and change.get("name", section["name"]) != section["name"]:
+        for argument in section.keys() - kind.model_fields.keys():
+            del section[argument]
 
 
 def diff(old: Recipe, new: Recipe) -> dict[str, tuple[Any, Any]]:
