@@ -20,6 +20,7 @@ from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import find
 from trickbag.train.clock import Clock
 from trickbag.train.evaluate import Bits
+from trickbag.train.memory import keep_freed_memory
 from trickbag.train.operations import cross_entropy_loss
 from trickbag.train.resolve import PASSED, Resolved, device_of, model_parts
 from trickbag.train.seams import BatchOperation, Context, Loss, ScaledStep, Step, plain_step
@@ -65,6 +66,8 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     clock.start()
     streams = Streams(seed, recipe.replica)
     _set_backends(recipe)
+    if device.type == "cpu":
+        keep_freed_memory()
     store = _store(resolved, device)
     model = build_model(*model_parts(recipe, resolved, resolved.base), streams=streams).to(device)
     if recipe.precision.channels_last:
