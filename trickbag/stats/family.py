@@ -12,7 +12,7 @@ from trickbag.errors import InputError
 Floats = NDArray[np.float64]
 
 DRAWS = 100_000  # the attained joint level then has a standard error of sqrt(.05 * .95 / 1e5) = .0007
-TAIL = 0.25  # the smallest p-value of a draw is worked out only below this; levels under 1 - TAIL are not offered
+TAIL = 0.25  # the smallest p-value of a draw is worked out only below this, so level > 1 - TAIL
 _CHUNK = 2_000_000  # numbers per block of draws, so that 200 contrasts need no gigabytes
 
 
@@ -105,13 +105,15 @@ def _smallest_p(df: tuple[float, ...], correlation: bytes, pooled: bool, tail: f
     rng = np.random.default_rng(0)
     size = max(_CHUNK // k, 1)
     blocks = [min(size, DRAWS - start) for start in range(0, DRAWS, size)]
-    return np.sort(np.concatenate([_smallest_p_block(rng, n, np.array(df), root, pooled, tail) for n in blocks]))
+    return np.sort(
+        np.concatenate([_smallest_p_block(rng, n, np.array(df), root, pooled, tail) for n in blocks])
+    )
 
 
 def _smallest_p_block(
     rng: np.random.Generator, n: int, df: Floats, root: Floats, pooled: bool, tail: float
 ) -> Floats:
-    """`n` draws of the smallest p-value; t = normal / sqrt(chi² / df), one chi² per contrast or one for all."""
+    """`n` draws of the smallest p-value; t = normal / sqrt(chi² / df), a chi² per contrast or one for all."""
     half = np.where(np.isinf(df), 1.0, df) / 2
     chi2 = rng.standard_gamma(half[:1] if pooled else half, size=(n, 1 if pooled else df.size))
     t = np.abs(rng.standard_normal(size=(n, df.size)) @ root)

@@ -29,7 +29,7 @@ SHARED = 0.25  # squared correlation of contrasts that share a comparison
 
 @dataclass(frozen=True)
 class Effects:
-    """Effects of k contrasts (arrays [k], percentage points) with intervals that hold for all of them at once."""
+    """Effects of k contrasts (arrays [k], percentage points); their intervals hold for all of them at once."""
 
     effect: Floats
     se: Floats
@@ -65,13 +65,13 @@ def effects(
     `differences`: one row per contrast, arm minus comparison at each seed, in percentage points; rows may
     have different lengths. `correlation` [k, k] is `design_correlation` of the contrasts; without it the
     intervals are Šidák's, which hold whatever it is, and a shared comparison is assumed for the degrees of
-    freedom. `resolution`: what one evaluation image counts (100 / images); a row of ties is given the smallest
-    variance it could have shown, resolution² / n. Ties with neither that nor anything to borrow from cannot
-    be judged: the standard error is infinite. InputError: fewer than two seeds, or a value that is not finite.
+    freedom. `resolution`: what one evaluation image counts (100 / images); a row of ties is given the
+    smallest variance it could have shown, resolution² / n. Ties with neither that nor anything to borrow from
+    cannot be judged: the standard error is infinite. InputError: fewer than two seeds, a value not finite.
     """
-    rows = _rows(differences)
+    rows = as_rows(differences)
     n = np.array([row.size for row in rows])
-    effect, variance = _moments(rows)
+    effect, variance = moments(rows)
     prior = fit_prior(variance, n - 1.0, correlation)
     s_squared, df, moderated = posterior(variance, n - 1.0, prior, resolution**2 / n)
     se = np.sqrt(s_squared / n)
@@ -83,7 +83,7 @@ def effects(
     return Effects(effect, se, df, *bounds, p, holm(p), moderated, n, alpha)
 
 
-def _rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
+def as_rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
     """The contrasts as 1-D float arrays, checked."""
     rows = [np.asarray(row, dtype=np.float64) for row in differences]
     if not rows:
@@ -92,11 +92,13 @@ def _rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
         if row.ndim != 1 or row.size < 2:
             raise InputError(f"effects: contrast {i} has {row.size} seed(s); a variance needs at least 2")
         if not np.isfinite(row).all():
-            raise InputError(f"effects: contrast {i} has a missing or infinite value; pass complete seeds only")
+            raise InputError(
+                f"effects: contrast {i} has a missing or infinite value; pass complete seeds only"
+            )
     return rows
 
 
-def _moments(rows: Sequence[Floats]) -> tuple[Floats, Floats]:
+def moments(rows: Sequence[Floats]) -> tuple[Floats, Floats]:
     """Means and variances [k] of the rows; rounding errors between equal values are not variance."""
     sd = np.array([row.std(ddof=1) for row in rows])
     return np.array([row.mean() for row in rows]), np.where(sd < TIE, 0.0, sd**2)
@@ -129,7 +131,7 @@ def _known(df: Floats, squared_correlation: ArrayLike) -> Floats:
 
 
 def variance_prior(variance: ArrayLike, df: ArrayLike) -> tuple[Floats, Floats]:
-    """Smyth's (2004, section 6.2) moment fit of s² ~ s0² F(df, d0) to variances [..., m]: (s0², d0), each [...].
+    """Smyth's (2004, section 6.2) moment fit of s² ~ s0² F(df, d0) to variances [..., m]: (s0², d0).
 
     Variances of exactly zero (ties) say nothing about the noise and are left out; at least two must remain.
     d0 is infinite where the logarithms scatter no more than by chance, and s0² is then the pooled variance,

@@ -64,7 +64,7 @@ SCENARIOS: dict[str, Noise] = {
 
 
 def draw(scenario: str, replicates: int, k: int, n: int, seed: int = 0) -> Floats:
-    """Differences [replicates, k, n] between k arms and one baseline at n seeds, when no trick does anything."""
+    """Differences [replicates, k, n] of k arms and one baseline at n seeds, when no trick does anything."""
     arms, baseline = SCENARIOS[scenario](np.random.default_rng(seed), (replicates, k, n))
     return arms - baseline
 
@@ -77,15 +77,15 @@ def shared_comparison(k: int) -> Floats:
 def claims(differences: Floats, correlation: Floats, level: float = 0.95) -> Bools:
     """Whether the simultaneous interval of each contrast leaves zero [R, k], in R studies [R, k, n] at once.
 
-    Decides as `effects` does. The family's level lies between Šidák's and that for infinite degrees of
-    freedom, so it is worked out only for the few studies with a p-value between the two.
+    Decides as `effects` does. The family's level lies between those for the fewest and for the most degrees
+    of freedom in all contrasts, so it is worked out only for the few studies with a p-value between the two.
     """
     n, k = differences.shape[-1], differences.shape[-2]
     variance = differences.var(axis=-1, ddof=1)
     s_squared, df, _ = posterior(variance, n - 1.0, fit_prior(variance, n - 1.0, correlation))
     p = two_sided_p(differences.mean(-1) / np.sqrt(s_squared / n), df)
-    alpha = np.full(len(p), family_level(df[0], level))
-    upper = family_level(np.full(k, np.inf), level, correlation)
+    lower, upper = (family_level(np.full(k, extreme), level, correlation) for extreme in (df.min(), df.max()))
+    alpha = np.full(len(p), lower)
     for i in np.nonzero(((p >= alpha[:, None]) & (p < upper)).any(-1))[0]:
         alpha[i] = family_level(df[i], level, correlation)
     return np.asarray(p < alpha[:, None])
