@@ -89,11 +89,12 @@ def _check_level(level: float) -> None:
 
 
 def _key(df: Floats, correlation: ArrayLike) -> tuple[tuple[float, ...], bytes]:
-    """The family in hashable form, which is what the draws are cached by."""
+    """The family in hashable form, sorted so that the names and the order of arms change no digit."""
     matrix = np.asarray(correlation, dtype=np.float64)
     if matrix.shape != (df.size, df.size):
         raise InputError(f"correlation: shape {matrix.shape} does not fit {df.size} contrasts")
-    return tuple(df.tolist()), matrix.tobytes()
+    order = np.lexsort((*np.sort(matrix, axis=1).T, df))
+    return tuple(df[order].tolist()), matrix[np.ix_(order, order)].tobytes()
 
 
 @lru_cache(maxsize=64)

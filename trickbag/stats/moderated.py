@@ -29,7 +29,7 @@ SHARED = 0.25  # squared correlation of contrasts that share a comparison
 
 @dataclass(frozen=True)
 class Effects:
-    """Effects of k contrasts (arrays [k], percentage points); their intervals hold for all of them at once."""
+    """Effects of k contrasts (arrays [k], percentage points); their intervals hold for all at once."""
 
     effect: Floats
     se: Floats

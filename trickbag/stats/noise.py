@@ -99,7 +99,7 @@ def crossed_interval(
 ) -> CrossedInterval:
     """The effect on new images of the same kind, from correctness bits [seeds, images] of both.
 
-    Seeds and images are crossed random effects: V = s²(seed means) / S + s²(image means) / N - s²(rest) / (SN),
+    Seeds and images are crossed: V = s²(seed means) / S + s²(image means) / N - s²(rest) / (S N),
     with Satterthwaite's degrees of freedom (STATISTICS, appendix; the model of multi-reader multi-case
     studies). More seeds never shrink the part of the images. `alpha`: the two-sided level, 1 - level for one
     contrast, `Effects.alpha` for a family. Each variance is at least what one differing bit would give it.
@@ -114,7 +114,7 @@ def crossed_interval(
     pictures = max(by_image.var(ddof=1) / images, least)
     d -= by_seed[:, None] + by_image - effect
     rest = np.square(d, out=d).sum() / ((n - 1) * (images - 1)) / (n * images)
-    variance = max(seeds + pictures - rest, seeds, pictures)
+    variance = max(seeds + pictures - max(rest, least), seeds, pictures)
     df = variance**2 / (seeds**2 / (n - 1) + pictures**2 / (images - 1))
     half = float(critical_t(alpha, df) * np.sqrt(variance))
     bounds = (effect, np.sqrt(variance), df / PERCENT, effect - half, effect + half)
