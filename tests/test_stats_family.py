@@ -97,6 +97,12 @@ def test_holm_is_that_of_statsmodels():
         np.testing.assert_allclose(got, multipletests(raw, method="holm")[1], rtol=1e-12)
 
 
+def test_holm_never_falls_when_a_null_arm_joins():
+    p = np.array([0.001, 0.02, 0.03, 0.6])
+    for null in (0.0005, 0.025, 0.4, 1.0):
+        assert (holm([*p, null])[:4] >= holm(p)).all()
+
+
 def test_what_is_refused():
     with pytest.raises(InputError, match="compared with itself"):
         design_correlation([("a", "a")])

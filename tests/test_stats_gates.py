@@ -26,7 +26,7 @@ def test_error_rate_is_nominal_where_the_assumptions_hold(k, n):
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s != "normal"])
 @pytest.mark.parametrize(("k", "n"), [(3, 5), (10, 5)])
 def test_error_rate_holds_elsewhere(scenario, k, n):
-    """At most .06 (STATISTICS 0b) and two standard errors; standard errors and degrees of freedom are mixed."""
+    """At most .06 (STATISTICS 0b) and two SE; the contrasts' standard errors and dfs are mixed."""
     assert error(scenario, k, n) <= 0.06 + 2 * SE
 
 
@@ -81,6 +81,7 @@ def test_mutations_break_a_gate(mutation, monkeypatch):
     plain_posterior, plain_prior, scenario = simulate.posterior, simulate.fit_prior, "normal"
     if mutation == "ddof":
         monkeypatch.setattr(simulate, "posterior", lambda v, df, p: plain_posterior(v * df / (df + 1), df, p))
+        monkeypatch.setattr(simulate, "fit_prior", lambda v, df, r: plain_prior(v * df / (df + 1), df, r))
     elif mutation == "z for t":
         p_value = simulate.two_sided_p
         monkeypatch.setattr(simulate, "two_sided_p", lambda t, df: p_value(t, np.inf))

@@ -141,8 +141,8 @@ def test_symmetries():
     np.testing.assert_allclose(shifted.low, base.low + 7)
 
 
-def test_a_further_null_arm_of_typical_noise_never_helps():
-    """With the variance prior held fixed (its variance is the others' pooled one), Holm and alpha only tighten."""
+def test_a_further_null_arm_of_the_same_noise_tightens_the_family():
+    """Equal variances: the standard errors stay, and every contrast is held to a stricter level."""
     d = np.vstack([np.roll([0.2, 0.4, 0.3, 0.5, 0.1], i) + 0.1 * i for i in range(5)])
     null = np.array([0.2, 0.4, 0.3, 0.5, 0.1]) - 0.3
     few, more = (
