@@ -1,0 +1,38 @@
+"""Statistics: arrays in, numbers out. Which effects are real, how sure, and what it would take to know."""
+
+from trickbag.stats.diverged import diverged_p
+from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
+from trickbag.stats.moderated import Effects, effects
+from trickbag.stats.noise import (
+    CrossedInterval,
+    EvaluationLuck,
+    SeedNoise,
+    crossed_interval,
+    evaluation_luck,
+    seed_noise,
+)
+from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
+
+__all__ = [
+    "CrossedInterval",
+    "Effects",
+    "EvaluationLuck",
+    "Price",
+    "SeedNoise",
+    "Verdict",
+    "crossed_interval",
+    "design_correlation",
+    "diverged_p",
+    "effects",
+    "evaluation_luck",
+    "family_level",
+    "fragile",
+    "holm",
+    "minimum_detectable_effect",
+    "price",
+    "seed_noise",
+    "single_step_p",
+    "verdict",
+    "verdicts",
+]
