@@ -124,7 +124,7 @@ def test_too_few_images_for_a_class_names_it(tmp_path):
 
 def test_wrong_folders_are_input_errors(tmp_path):
     for root, message in (
-        (None, "no data root"),
+        (None, "machine.data_root is not set"),
         (tmp_path / "x", "x is not a folder"),
         (tmp_path, "0 class folders"),
     ):

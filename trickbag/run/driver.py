@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from os import cpu_count
+from os import cpu_count, getpid
 from pathlib import Path
 
 from trickbag.errors import InputError
@@ -30,7 +30,7 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     with study_lock(folder):
         tracker = Tracker(folder, plan)
         _forget_machine_trouble(tracker)
-        engine = LocalEngine(workers(machine), work, folder, machine, threads=machine.threads)
+        engine = LocalEngine(workers(machine), work, folder, machine, getpid(), threads=machine.threads)
         try:
             _drive(tracker, engine, show)
         finally:

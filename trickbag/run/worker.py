@@ -11,7 +11,7 @@ import torch
 
 from trickbag.recipe import Machine, Recipe, validate
 from trickbag.records.plan import Plan, PlannedRun, read_plan
-from trickbag.records.run import CHECKPOINT, Status, append_progress
+from trickbag.records.run import CHECKPOINT, Status, append_progress, read_run
 from trickbag.run.finish import close_failed, close_run
 from trickbag.run.locks import run_lock
 from trickbag.train import Session, Watch, build_session, resolve, train
@@ -33,9 +33,9 @@ class _Stop:
         self.told = True
 
 
-def work(connection: Connection, folder: Path, machine: Machine) -> None:
-    """Train the runs whose ids arrive, until the driver hangs up or this process is told to end."""
-    stop = _Stop(os.getppid())
+def work(connection: Connection, folder: Path, machine: Machine, driver: int) -> None:
+    """Train the runs whose ids arrive, until process `driver` hangs up or this process is told to end."""
+    stop = _Stop(driver)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which tells us
     signal.signal(signal.SIGTERM, stop.tell)
     torch.set_num_threads(machine.threads)
@@ -56,6 +56,8 @@ def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, sto
     place = folder / "runs" / planned.id
     place.mkdir(parents=True, exist_ok=True)
     with run_lock(place):
+        if read_run(place) is not None:  # an earlier driver's worker has just finished it
+            return
         try:
             session = _session(folder, plan, planned, machine)
             outcome = train(session, _watch(place, machine, stop))
