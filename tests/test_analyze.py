@@ -46,7 +46,13 @@ def finish(folder: Path, run: PlannedRun, hits: int, rng: np.random.Generator, s
     if status == "done":
         write_bits(place / "correct.npz", IDS, bits, bits)
     timings = Timings(train_seconds=10, train_steps=10, startup_seconds=1, evaluate_seconds=1)
-    record = {**run.model_dump(exclude={"needs"}), "status": status, "recipe": {}, "machine": {}, "provenance": {}}
+    record = {
+        **run.model_dump(exclude={"needs"}),
+        "status": status,
+        "recipe": {},
+        "machine": {},
+        "provenance": {},
+    }
     score = hits / 10 if status == "done" else None
     write_run(place, RunRecord.model_validate({**record, "top1": score, "top5": score, "timings": timings}))
 
@@ -108,7 +114,9 @@ def test_partial_and_broken_studies_are_analysed_as_far_as_they_go(tmp_path: Pat
     for run in plan.runs:
         if run.arm == "waiting":
             continue
-        status = "failed" if run.arm == "broken" else "diverged" if (run.arm, run.seed) == ("lost", 2) else "done"
+        status = (
+            "failed" if run.arm == "broken" else "diverged" if (run.arm, run.seed) == ("lost", 2) else "done"
+        )
         finish(folder, run, 900 + 3 * run.seed + (run.arm == "lost") * 20, rng, status)
     results = analyze(folder)
     found = by_name(results)
@@ -149,7 +157,9 @@ def test_results_follow_from_the_table_alone(tmp_path: Path) -> None:
     results = conduct(tmp_path / "s", {"baseline": [900, 907, 893, 901], "arm": [912, 905, 899, 920]})
     rows = [line.split(",") for line in (tmp_path / "s" / "results.csv").read_text().splitlines()]
     columns = {name: [row[i] for row in rows[1:]] for i, name in enumerate(rows[0])}
-    table = {(a, s): float(v) for a, s, v in zip(columns["arm"], columns["seed"], columns["top1"], strict=True)}
+    table = {
+        (a, s): float(v) for a, s, v in zip(columns["arm"], columns["seed"], columns["top1"], strict=True)
+    }
     effect = np.mean([table["arm", s] - table["baseline", s] for s in "1234"])
     arm = by_name(results)["arm"]
     assert arm.accuracy is not None

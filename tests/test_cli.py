@@ -163,6 +163,10 @@ def test_plan_prints_what_each_arm_changes() -> None:
         (["study", "digits_demo", "--out", "OUT", "margin=0"], "margin: input should be greater than 0"),
         (["study", "cifar10_paper", "--out", "OUT", "machine.data_root=/nowhere"], "/nowhere"),
         (["train", "digits_baseline", "--out", "OUT", "model.name=resnet21"], "unknown model 'resnet21'"),
+        (
+            ["train", "digits_baseline", "--out", "OUT", "loss.distillation.teacher=study"],
+            "the study has no teacher",
+        ),
         (["run", "OUT"], "no study was planned here"),
         (["status", "OUT"], "plan.json: no such file"),
         (["report", "OUT"], "results.json: no such file"),

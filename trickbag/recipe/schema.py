@@ -154,6 +154,9 @@ def fingerprint(plain: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
 class Machine(Frozen):
     """Where a run happens: recorded with every run, never part of its fingerprint."""
 
@@ -162,8 +165,12 @@ class Machine(Frozen):
     workers: int | None = Field(
         None, ge=1, description="Runs side by side; null: as many as the cores allow."
     )
-    data_root: Path | None = Field(None, description="Where the images lie.")
-    cache: Path = Field(Path("~/.cache/trickbag"), description="Where decoded images are kept for sharing.")
+    data_root: Absolute | None = Field(None, description="Where the images lie.")
+    cache: Absolute = Field(
+        Path("~/.cache/trickbag"),
+        validate_default=True,
+        description="Where decoded images are kept for sharing.",
+    )
     keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
     checkpoint_seconds: float = Field(
         60.0, ge=0, le=300, description="Time between two checkpoints of a run."

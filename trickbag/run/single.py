@@ -66,10 +66,11 @@ def train_recipe(
         existing = _existing(out, planned)
         if existing is not None:
             return existing
-        out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(machine.threads)
+    session = build_session(resolved, seed, machine)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     with run_lock(out) if out else nullcontext():
-        session = build_session(resolved, seed, machine)
         parameters = sum(parameter.numel() for parameter in session.model.parameters())
         listener.begin(resolved.total_steps, parameters, str(session.device))
         checkpoint = out / CHECKPOINT if out else None

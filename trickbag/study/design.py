@@ -6,10 +6,10 @@ from typing import Any
 
 from trickbag.errors import InputError
 from trickbag.recipe import Card, Trick
-from trickbag.study.schema import Design, Factor, InlineTrick, Study, TrickSpec
+from trickbag.study.schema import Factor, InlineTrick, Study, TrickSpec
 from trickbag.tricks import get
 
-BASELINE = "baseline"
+BASELINE, TEACHER = "baseline", "teacher"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def arms(study: Study) -> list[NamedArm]:
     groups = [_named(factor) for factor in study.factors]
     switched = {"one_at_a_time": _one_at_a_time, "cumulative": _cumulative}[study.design](groups)
     found = [NamedArm(BASELINE, ()), *switched]
-    names = [arm.name for arm in found]
+    names = [arm.name for arm in found] + [TEACHER]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"factors: two arms are called {twice!r}; give one of them a name of its own")
     return found
@@ -99,6 +99,3 @@ def _changed(trick: Trick, spec: InlineTrick) -> Trick:
             f"factors: the values of trick {trick.name} depend on the recipe; they cannot be set"
         )
     return Trick(spec.name or trick.name, {**trick.patch, **spec.set}, trick.card)
-
-
-__all__ = ["BASELINE", "Design", "NamedArm", "arms", "pairs", "tricks_of"]

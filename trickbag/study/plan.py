@@ -12,7 +12,7 @@ from trickbag.recipe import Recipe, apply, compose, diff, leaves
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
 from trickbag.rng import Streams
-from trickbag.study.design import NamedArm, arms, pairs, tricks_of
+from trickbag.study.design import TEACHER, NamedArm, arms, pairs, tricks_of
 from trickbag.study.load import baseline_of
 from trickbag.study.schema import Study, WorkloadSpec
 from trickbag.train import Resolved, device_of, resolve
@@ -37,6 +37,10 @@ def make_plan(study: Study, base: Path) -> Plan:
     teachers = [part.teacher for part in parts if part.teacher]
     phases = [Phase(name="teacher", runs=tuple(run for _, run in teachers))] if teachers else []
     runs = tuple(run for part in parts for run in _runs(part, study.seed_list))
+    if len({run.id for run in runs}) < len(runs):
+        raise InputError(
+            "workloads: two of them are one and the same; each needs a name and a change of its own"
+        )
     return Plan(
         study=study.model_dump(mode="json", exclude={"machine"}),
         workloads=tuple(part.workload for part in parts),
@@ -129,7 +133,7 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
         )
     tricks = tricks_of(spec.tricks)
     recipe = apply(compose(ground.baseline, tricks), spec.set, "teacher")
-    arm = _arm(ground, NamedArm("teacher", tricks), recipe)
+    arm = _arm(ground, NamedArm(TEACHER, tricks), recipe)
     return arm, _run(arm, spec.seed, ())
 
 

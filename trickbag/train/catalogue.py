@@ -1,6 +1,5 @@
 """The one table that resolves catalogue names, and the user's own `file.py:attribute`."""
 
-import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,12 +38,6 @@ def find(kind: str, name: str, base: Path, where: str) -> Factory:
     if name not in CATALOGUE[kind]:
         raise unknown(kind, name, CATALOGUE[kind], where)
     return CATALOGUE[kind][name]
-
-
-def source_digest(name: str, base: Path) -> tuple[str, str]:
-    """File name and SHA-256 of the source behind `file.py:attribute`."""
-    file = name.partition(":")[0]
-    return file, hashlib.sha256((base / file).read_bytes()).hexdigest()
 
 
 def _own(name: str, base: Path, where: str) -> Factory:

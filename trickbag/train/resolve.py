@@ -4,8 +4,8 @@ Called before anything is written. What it returns is what gets hashed: every ca
 arguments, the digest of the images, the source of the user's own files.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from trickbag.errors import InputError
 from trickbag.models import build_model
 from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, validate
 from trickbag.train.arguments import arguments
-from trickbag.train.catalogue import Factory, find, source_digest
+from trickbag.train.catalogue import Factory, find
 
 # What trickbag itself passes to each kind of catalogue entry; the other parameters are the user's.
 PASSED = {
@@ -108,7 +108,6 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     plain = recipe.plain()
     plain["data"]["digest"] = images.digest
     plain["precision"]["dtype"] = _dtype(recipe, device_of(machine))
-    plain["sources"] = dict(source_digest(name, base) for name in _names(recipe) if ".py:" in name)
     resolved = Resolved(recipe, images, train_ids, validation_ids, base)
     for section, kind in (("data", "dataset"), ("model", "model"), ("optimizer", "optimizer")):
         plain[section] |= _entry_arguments(kind, getattr(recipe, section), section, base)
@@ -117,6 +116,7 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
         for name, given in getattr(recipe, seam).items():
             factory = find(seam, name, base, seam)
             plain[seam][name] = arguments(factory, given, f"{seam}.{name}", PASSED[seam])
+    plain["sources"] = {name: _file_digest(base / name) for name in _own_files(recipe)}
     full = validate(Recipe, plain)
     build_model(*model_parts(full, resolved, base), streams=None)
     return Resolved(full, images, train_ids, validation_ids, base)
@@ -171,8 +171,23 @@ def _dtype(recipe: Recipe, device: torch.device) -> str:
     return dtype
 
 
-def _names(recipe: Recipe) -> Iterator[str]:
-    """Every catalogue name in a recipe."""
-    yield from (recipe.data.name, recipe.model.name, recipe.optimizer.name, recipe.schedule.name)
-    for seam in SEAMS:
-        yield from getattr(recipe, seam)
+def _own_files(recipe: Recipe) -> list[str]:
+    """The user's own files that a recipe names: Python sources, and a teacher's weights.
+
+    Weights under runs/ are a study's own; their path holds the fingerprint of what they were trained by.
+    """
+    sections = (recipe.data, recipe.model, recipe.optimizer, recipe.schedule)
+    names = [section.name for section in sections] + [
+        name for seam in SEAMS for name in getattr(recipe, seam)
+    ]
+    teacher = str(recipe.loss.get("distillation", {}).get("teacher", ""))
+    weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
+    return sorted({name.partition(":")[0] for name in names if ".py:" in name}) + weights
+
+
+def _file_digest(path: Path) -> str:
+    """SHA-256 of a file of the user's; InputError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
