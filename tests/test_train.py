@@ -198,3 +198,25 @@ def test_precision_and_layout_train(small: Recipe, machine: Machine, patch: dict
     outcome = train(session(apply(small, {**patch, "budget.epochs": 6}), machine))
     assert outcome.validation is not None
     assert outcome.validation.accuracy(1) > 60
+
+
+@pytest.mark.slow
+def test_compiled_network_learns_the_same(small: Recipe, machine: Machine) -> None:
+    """torch.compile may round differently, but a few steps stay close to the plain network's."""
+    plain, compiled = session(small, machine), session(apply(small, {"precision.compile": True}), machine)
+    run_steps(plain, 5)
+    run_steps(compiled, 5)
+    for name, tensor in weights(plain).items():
+        torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-3, atol=1e-4)
+    assert train(compiled).validation is not None
+
+
+def test_operations_run_in_the_order_of_their_ranks(small: Recipe, machine: Machine) -> None:
+    """Whatever the order in the recipe: the crop before the flip; smoothing inside distillation's hard loss."""
+    forwards = {"sample.flip": {"p": 1.0}, "sample.pad_crop": {"padding": 1}}
+    backwards = dict(reversed(forwards.items()))
+    kinds = [
+        [type(operation).__name__ for operation in session(apply(small, patch), machine).sample]
+        for patch in (forwards, backwards)
+    ]
+    assert kinds == [["PadCrop", "Flip"]] * 2

@@ -7,8 +7,8 @@ from trickbag.records.plan import Plan
 from trickbag.records.result import Accuracy, ArmResult, Verdict
 
 NOT_CLAIMED = (
-    "Nothing is claimed about other networks, data sets, budgets or hyper-parameters than these; about new images "
-    "beyond this evaluation set; about training time, since runs were side by side; or that effects add up."
+    "other networks, data sets, budgets or hyper-parameters than these; new images beyond this evaluation set; "
+    "training time, since runs were side by side; that effects add up."
 )
 
 
@@ -51,7 +51,7 @@ def bottom_line(arms: Sequence[ArmResult], margin: float) -> str:
         "not analysed": "{} not analysed",
     }
     listed = ", ".join(phrases[verdict].format(counts[verdict]) for verdict in phrases if counts[verdict])
-    return f"Of {len(arms)} comparisons (margin {margin:g} points): {listed}.{_best(arms)}"
+    return f"Of {len(arms)} comparisons (margin {margin:g} pp): {listed}.{_best(arms)}"
 
 
 def _best(arms: Sequence[ArmResult]) -> str:

@@ -159,5 +159,6 @@ def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[An
 
 def _set_backends(recipe: Recipe) -> None:
     """The process-wide switches that a recipe fixes."""
-    torch.backends.cuda.matmul.allow_tf32 = recipe.precision.tf32
-    torch.backends.cudnn.allow_tf32 = recipe.precision.tf32
+    precision = "tf32" if recipe.precision.tf32 else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
