@@ -197,6 +197,24 @@ def test_other_threads_than_planned_are_refused(quiet: Path, machine: Machine) -
         run_study(quiet, machine.model_copy(update={"threads": 2}))
 
 
+def test_another_torch_than_planned_is_refused(
+    quiet: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.__version__", "9.9.9")
+    with pytest.raises(InputError, match=r"frozen with torch .*, here is 9\.9\.9"):
+        run_study(quiet, machine)
+
+
+def test_students_of_a_failed_teacher_are_recorded(tmp_path: Path, machine: Machine) -> None:
+    out = tmp_path / "out"
+    make(out, machine, factors=["distillation"], teacher={"set": {"optimizer.lr": 1e18}})
+    tracker = run_study(out, machine)
+    outcomes = sorted((record.arm, record.status) for record in tracker.records.values())
+    assert outcomes == [("baseline", "done")] * 2 + [("distillation", "failed")] * 2 + [
+        ("teacher", "diverged")
+    ]
+
+
 def test_state_counts_what_is_there(quiet: Path) -> None:
     from trickbag.records.plan import read_plan
 

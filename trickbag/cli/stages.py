@@ -111,8 +111,10 @@ def _machine(folder: Path, fields: list[str]) -> Machine:
 def _run(folder: Path, machine: Machine) -> int:
     """Run with a live display; how many runs failed or died."""
     from trickbag.cli.live import Live
-    from trickbag.run.driver import AGAIN, run_study, workers
+    from trickbag.records.plan import read_plan
+    from trickbag.run.driver import AGAIN, as_planned, run_study, workers
 
+    machine = as_planned(read_plan(folder).plan(), machine)
     with Live(Console(), workers(machine)) as live:
         tracker = run_study(folder, machine, live.show)
     return sum(record.status in AGAIN for record in tracker.records.values())

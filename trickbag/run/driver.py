@@ -1,9 +1,11 @@
 """The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
-from os import cpu_count, getpid
 from pathlib import Path
+
+import torch
 
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
@@ -14,6 +16,7 @@ from trickbag.run.local import Ended, Engine, LocalEngine
 from trickbag.run.locks import study_lock
 from trickbag.run.state import Show, Tracker
 from trickbag.run.worker import work
+from trickbag.train import device_of
 
 DEATHS = 3  # a run whose worker died so often is recorded as died
 AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried again by the next `run`
@@ -30,7 +33,7 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     with study_lock(folder):
         tracker = Tracker(folder, plan)
         _forget_machine_trouble(tracker)
-        engine = LocalEngine(workers(machine), work, folder, machine, getpid(), threads=machine.threads)
+        engine = LocalEngine(workers(machine), work, folder, machine, os.getpid(), threads=machine.threads)
         try:
             _drive(tracker, engine, show)
         finally:
@@ -42,17 +45,29 @@ def workers(machine: Machine) -> int:
     """Runs side by side: as asked for, or one per `threads` cores (one in all on a GPU)."""
     if machine.workers:
         return machine.workers
-    return max(1, (cpu_count() or 1) // machine.threads) if machine.device == "cpu" else 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // machine.threads) if machine.device == "cpu" else 1
 
 
 def as_planned(plan: Plan, machine: Machine) -> Machine:
-    """The machine with the plan's device and threads; InputError where others were asked for."""
+    """The machine with the plan's device and threads.
+
+    Raises InputError where another device, thread count or torch version would change the last digits.
+    """
     for name, asked, default in (("device", machine.device, "auto"), ("threads", machine.threads, 1)):
         if asked not in (default, plan.machine[name]):
+            frozen = plan.machine[name]
             raise InputError(
-                f"machine.{name}: the plan was frozen with {plan.machine[name]}, not {asked}: other last digits"
+                f"machine.{name}: the plan was frozen with {frozen}, not {asked}: other last digits"
             )
-    return machine.model_copy(update={name: plan.machine[name] for name in ("device", "threads")})
+    if plan.machine["torch"] != torch.__version__:
+        raise InputError(
+            f"the plan was frozen with torch {plan.machine['torch']}, here is {torch.__version__}: other last "
+            "digits; install that one, or plan anew in another folder"
+        )
+    planned = machine.model_copy(update={name: plan.machine[name] for name in ("device", "threads")})
+    device_of(planned)
+    return planned
 
 
 def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
@@ -66,7 +81,7 @@ def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
         for run in ready[: engine.free()]:
             engine.submit(run.id)
             submitted.add(run.id)
-        if not submitted:
+        if not submitted and tracker.refresh().ended == state.ended:
             return
         for ended in engine.wait(0.5):
             submitted.discard(ended.run_id)
