@@ -32,7 +32,7 @@ def test_adjusted_p_values_are_dunnetts():
     p = single_step_p(effect / se, df, correlation, pooled=True)
     expected = stats.dunnett(*DRUGS, control=CONTROL, rng=np.random.default_rng(1)).pvalue
     np.testing.assert_allclose(p, expected, atol=0.003)  # two simulations: 3 SE of ours are .0046 at p = .62
-    np.testing.assert_allclose(p, [0.6201, 0.0060], atol=0.003)  # scipy's documentation; STATISTICS 8.1
+    np.testing.assert_allclose(p, [0.6201, 0.0060], atol=0.003)  # scipy's documentation
     assert p[1] == pytest.approx(0.0060, abs=0.001)
 
 

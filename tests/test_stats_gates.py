@@ -1,4 +1,4 @@
-"""Error rates on studies whose truth is known, and mutations that must break them (STATISTICS 8.2, 8.4)."""
+"""Error rates on studies whose truth is known, and mutations that must break them."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_error_rate_is_nominal_where_the_assumptions_hold(k, n):
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s != "normal"])
 @pytest.mark.parametrize(("k", "n"), [(3, 5), (10, 5)])
 def test_error_rate_holds_elsewhere(scenario, k, n):
-    """At most .06 (STATISTICS 0b) and two SE; the contrasts' standard errors and dfs are mixed."""
+    """At most .06 and two SE; the contrasts' standard errors and dfs are mixed."""
     assert error(scenario, k, n) <= 0.06 + 2 * SE
 
 
@@ -69,7 +69,7 @@ def test_power_of_one_contrast_is_noncentral_t():
 
 
 def test_borrowing_pays():
-    """STATISTICS 0b: .48 against .17 for the plain paired t (k = 10, n = 5, two seed SDs)."""
+    """The power promised: .48 against .17 for the plain paired t (k = 10, n = 5, two seed SDs)."""
     d = draw("normal", 250, 10, 5) + np.where(np.arange(10) < 3, 2.0, 0.0)[:, None]
     assert claims(d, shared_comparison(10))[:, :3].mean() > 0.42
     assert simulate.paired_claims(d)[:, :3].mean() < 0.25

@@ -55,7 +55,7 @@ HAND = np.array(
 
 
 def by_hand(i: int) -> tuple[float, float, bool]:
-    """(s², degrees of freedom, moderated) of contrast i, from the formulas of STATISTICS 0b, term by term."""
+    """(s², degrees of freedom, moderated) of contrast i, from the formulas of docs/statistics.md, term by term."""
     df = 3
     v = [sum((x - sum(row) / 4) ** 2 for x in row) / df for row in HAND.tolist()]
     psi = 2 - 0.57721566490153286 - 2 * math.log(2)  # digamma(3/2) = 2 - Euler's gamma - 2 log 2
@@ -117,7 +117,7 @@ def test_one_or_two_contrasts_are_plain_paired_t(k):
 
 
 def test_equivalence_is_tost():
-    """Paired TOST of STATISTICS 8.1, p = .0014311: the twin at 1 - 2p just touches the margin of .2."""
+    """Paired TOST (statsmodels ttost_paired), p = .0014311: the twin at 1 - 2p just touches the margin of .2."""
     x, y = np.array([94.1, 94.2, 94.0, 94.15, 94.05]), np.array([94.05, 94.2, 94.1, 94.1, 94.0])
     found = effects([x - y], level=1 - 0.0014311)
     assert found.high_90[0] == pytest.approx(0.2, abs=2e-5)

@@ -92,7 +92,7 @@ def test_crossed_interval_is_the_snippet_of_the_appendix():
 
 
 def test_crossed_interval_covers_new_images_where_seeds_alone_do_not():
-    """STATISTICS 2: the seeds-only interval covers the effect on the population 80 % with many seeds."""
+    """The seeds-only interval covers the effect on the population 80 % with many seeds."""
     rng = np.random.default_rng(4)
     crossed, seeds_only = [], []
     for _ in range(300):

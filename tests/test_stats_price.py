@@ -1,4 +1,4 @@
-"""Prices: against the tables of STATISTICS 1, statsmodels' power, and by running the planned study."""
+"""Prices: against tables of seeds and detectable effects worked out apart, statsmodels' power, and by running the planned study."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from trickbag.stats.price import difference_power, equivalence_power
     ("n", "expected"), [(3, 3.07), (5, 2.02), (8, 1.51), (10, 1.32), (20, 0.91), (30, 0.74)]
 )
 def test_minimum_detectable_effect_of_two_samples(n, expected):
-    """STATISTICS 1, in seed SDs: two arms with separate seeds have 2n - 2 degrees of freedom."""
+    """Exact noncentral t, in seed SDs: two arms with separate seeds have 2n - 2 degrees of freedom."""
     assert minimum_detectable_effect(n, np.sqrt(2), df=2 * n - 2) == pytest.approx(expected, abs=0.006)
 
 
@@ -36,7 +36,7 @@ def test_minimum_detectable_effect_grows_with_the_family_and_survives_two_seeds(
     ("sigma", "effect", "seeds"), [(0.15, 0.1, 37), (0.20, 0.1, 64), (0.15, 0.3, 6), (0.56, 0.3, 56)]
 )
 def test_seeds_per_arm_for_a_difference(sigma, effect, seeds):
-    """STATISTICS 1, column "1 arm": the first n whose power reaches .8, two samples."""
+    """Exact noncentral t, one arm against one: the first n whose power reaches .8, two samples."""
     power = [difference_power(effect / sigma * np.sqrt(n / 2), 2 * n - 2, 0.05) for n in (seeds - 1, seeds)]
     assert power[0] < 0.8 <= power[1]
 
@@ -46,7 +46,7 @@ def test_seeds_per_arm_for_a_difference(sigma, effect, seeds):
     [(0.15, 0.1, 40), (0.15, 0.15, 18), (0.15, 0.2, 11), (0.15, 0.3, 6), (0.1, 0.2, 6)],
 )
 def test_seeds_per_arm_for_equivalence(sigma, margin, seeds):
-    """STATISTICS 1, TOST at .05 with true difference zero, two samples.
+    """Exact TOST at .05 with true difference zero, two samples.
 
     Its 19 for sigma = margin = .1 is left out: the exact number is 18, as it gives itself for .15 and .15.
     """
@@ -58,7 +58,7 @@ def test_seeds_per_arm_for_equivalence(sigma, margin, seeds):
 
 
 def test_huge_effects_are_certain_not_nan():
-    """statsmodels' TTestPower.power gives nan at d = 6, n = 4 (STATISTICS 1, gotcha)."""
+    """statsmodels' TTestPower.power gives nan at d = 6, n = 4."""
     assert difference_power(6 * 2, 3, 0.05) == pytest.approx(1, abs=0.01)
     assert difference_power(1e4, 3, 0.05) == 1
     assert equivalence_power(1e4, 1e4, 3, 0.1) == 1
@@ -69,7 +69,7 @@ def test_a_priced_difference_is_settled_eight_times_in_ten():
     assert (plan.by, plan.more) == ("difference", plan.seeds - 5)
     d = np.random.default_rng(0).normal(0.1, 0.15, size=(20_000, plan.seeds))
     low = stats.ttest_1samp(d, 0, axis=1).confidence_interval(0.95 ** (1 / 8)).low
-    assert np.mean(low > 0) == pytest.approx(0.8, abs=0.03)  # STATISTICS 8.2
+    assert np.mean(low > 0) == pytest.approx(0.8, abs=0.03)
 
 
 def test_a_priced_equivalence_is_settled_eight_times_in_ten():

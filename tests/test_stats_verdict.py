@@ -1,4 +1,4 @@
-"""Verdicts: the rule of DESIGN 1 case by case, and which claims hang on one seed or on borrowing."""
+"""Verdicts: the rule of docs/statistics.md case by case, and which claims hang on one seed or on borrowing."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from trickbag.stats.simulate import claims, draw, shared_comparison
 
 @pytest.mark.parametrize(
     ("low", "high", "low_90", "high_90", "expected"),
-    [  # margin .15; the rows follow the order of the rule in DESIGN 1
+    [  # margin .15; the rows follow the order of the rule
         (-0.12, 0.13, -0.10, 0.11, "equivalent"),
         (-0.16, 0.16, -0.14, 0.14, "equivalent"),  # only the twin must lie inside the margin
         (0.0, 0.10, 0.01, 0.09, "equivalent"),  # zero itself is not left

@@ -68,7 +68,7 @@ def effects(
     correlation: ArrayLike | None = None,
     resolution: float = 0.0,
 ) -> Effects:
-    """The moderated analysis of STATISTICS §0b: Smyth (2004), "Linear models and empirical Bayes methods".
+    """The moderated paired t (docs/statistics.md): Smyth (2004), "Linear models and empirical Bayes methods".
 
     `differences`: one row per contrast, arm minus comparison at each seed, in percentage points; rows may
     have different lengths. `correlation` [k, k] is `design_correlation` of the contrasts; without it the

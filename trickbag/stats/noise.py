@@ -100,7 +100,7 @@ def crossed_interval(
     """The effect on new images of the same kind, from correctness bits [seeds, images] of both.
 
     Seeds and images are crossed: V = s²(seed means) / S + s²(image means) / N - s²(rest) / (S N),
-    with Satterthwaite's degrees of freedom (STATISTICS, appendix; the model of multi-reader multi-case
+    with Satterthwaite's degrees of freedom (the model of multi-reader multi-case
     studies). More seeds never shrink the part of the images. `alpha`: the two-sided level, 1 - level for one
     contrast, `Effects.alpha` for a family. Each variance is at least what one differing bit would give it.
     """

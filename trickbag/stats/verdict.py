@@ -18,7 +18,7 @@ _NO_PRIOR = Prior(np.ones(()), np.zeros(()), np.zeros(()))
 def verdict(low: float, high: float, low_90: float, high_90: float, margin: float) -> Verdict:
     """The verdict on arm minus comparison from its 95 % interval, the 90 % twin and the declared margin.
 
-    All in percentage points; the first that fits, as declared in DESIGN §1. InputError: margin not positive.
+    All in percentage points; the first that fits, see docs/statistics.md. InputError: margin not positive.
     """
     if not 0 < margin < np.inf:
         raise InputError(f"margin: {margin} is not a margin; give a positive number of percentage points")
