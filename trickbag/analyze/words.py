@@ -23,16 +23,16 @@ def sentence(
     """One arm in one sentence."""
     if effect is None:
         return f"{name}: too few finished seeds to say anything."
-    size, interval = f"{effect.effect:+.2f} points", f"95 % interval {effect.low:+.2f} to {effect.high:+.2f}"
+    size, interval = f"{signed(effect.effect)} points", f"95 % interval {between(effect.low, effect.high)}"
     return {
         "better": f"{name} raises accuracy over {comparison} by {size} ({interval}).",
         "better but small": f"{name} raises accuracy over {comparison}, but by less than the margin of {margin:g} "
         f"points: {size} ({interval}).",
         "equivalent": f"{name} makes no practical difference to {comparison}: its effect lies within ±{margin:g} "
-        f"points ({size}, {interval}).",
+        f"points ({size}, 90 % interval {between(effect.low_90, effect.high_90)}).",
         "worse": f"{name} lowers accuracy against {comparison} by {-effect.effect:.2f} points ({interval}).",
         "undecided": f"{name} is not settled with {seeds} seeds: its effect on {comparison} may be anything from "
-        f"{effect.low:+.2f} to {effect.high:+.2f} points.",
+        f"{between(effect.low, effect.high)} points.",
         "not analysed": f"{name}: too few finished seeds to say anything.",
     }[verdict]
 
@@ -66,8 +66,8 @@ def _best(arms: Sequence[ArmResult]) -> str:
     best = max(gains, key=lambda arm: arm.accuracy.effect if arm.accuracy else 0.0)
     assert best.accuracy is not None
     return (
-        f" The largest gain is {best.name}: {best.accuracy.effect:+.2f} points "
-        f"(95 % interval {best.accuracy.low:+.2f} to {best.accuracy.high:+.2f})."
+        f" The largest gain is {best.name}: {signed(best.accuracy.effect)} points "
+        f"(95 % interval {between(best.accuracy.low, best.accuracy.high)})."
     )
 
 
@@ -79,3 +79,13 @@ def scope(plan: Plan, workload: str) -> str:
         f"{recipe['model']['name']} on {recipe['data']['name']}: {images.train_images:,} training images, "
         f"{recipe['budget']['epochs']} epochs, judged on {len(images.validation_ids):,} validation images"
     )
+
+
+def signed(value: float) -> str:
+    """A number with its sign, the minus as long as the plus."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def between(low: float, high: float) -> str:
+    """An interval in words."""
+    return f"{signed(low)} to {signed(high)}"

@@ -89,4 +89,4 @@ def versions() -> dict[str, str]:
 
 def provenance() -> dict[str, Any]:
     """Where and with what a file was made."""
-    return {"written": now(), "host": platform.node(), "system": platform.platform(), "versions": versions()}
+    return {"written": now(), "system": platform.platform(), "versions": versions()}
