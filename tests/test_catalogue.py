@@ -1,0 +1,68 @@
+"""Every trick and every recipe that comes with trickbag can be trained, not just written down."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from trickbag.recipe import Machine, Recipe, apply, compose, load_recipe, recipe_names
+from trickbag.train import Session, build_session, resolve
+from trickbag.train.loop import epoch_order, train_step
+from trickbag.tricks import CATALOGUE
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class folder in ImageNet's layout: two classes, eight noisy pictures each."""
+    root, rng = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for part in ("train", "val"):
+        for name in ("n01", "n02"):
+            (root / part / name).mkdir(parents=True)
+            for i in range(8):
+                pixels = rng.integers(0, 256, (280, 300, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / part / name / f"{i}.jpeg")
+    return root
+
+
+def steps(recipe: Recipe, machine: Machine, count: int, base: Path = Path()) -> Session:
+    """A session after so many steps."""
+    run = build_session(resolve(recipe, machine, base), 1, machine)
+    run.model.train()
+    for ids in epoch_order(run, 0)[:count]:
+        train_step(run, 0, ids)
+        run.step += 1
+    assert torch.isfinite(run.loss_sum)
+    return run
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "distillation"])
+def test_every_trick_trains_and_changes_the_outcome(small: Recipe, machine: Machine, name: str) -> None:
+    """With what it requires; distillation has tests of its own, for it needs a teacher."""
+    trick = CATALOGUE[name]
+    tricks = [*(CATALOGUE[required] for required in trick.card.requires), trick]
+    recipe = compose(apply(small, {"budget.epochs": 12, "optimizer.weight_decay": 0.01}), tricks)
+    plain, changed = (steps(r, machine, 3) for r in (small, recipe))
+    if name == "long_schedule":
+        assert changed.resolved.total_steps == plain.resolved.total_steps // 2 * 20
+        return
+    before, after = plain.model.state_dict(), changed.model.state_dict()
+    same = before.keys() == after.keys() and all(
+        before[k].shape == after[k].shape and torch.equal(before[k], after[k]) for k in before
+    )
+    assert not same
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains(machine: Machine, photos: Path, name: str) -> None:
+    """At full image size, with a fraction of the width and the batch."""
+    recipe = apply(load_recipe(name), {"budget.batch_size": 4, "model.width": 0.1})
+    if recipe.data.name == "imagenet":
+        recipe = apply(recipe, {"data.validation": 0.25})
+        machine = machine.model_copy(update={"data_root": photos})
+    else:
+        recipe = apply(recipe, {"data.name": "digits"})
+    run = steps(recipe, machine, 2)
+    assert run.step == 2
+    assert run.lr(run.resolved.total_steps - 1) < recipe.optimizer.lr
