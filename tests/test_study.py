@@ -58,6 +58,11 @@ def test_one_at_a_time_with_groups_and_inline_tricks(machine: Machine) -> None:
     assert len(made.runs) == 6 * 2
 
 
+def test_a_catalogue_trick_with_other_values(machine: Machine) -> None:
+    made = plan(machine, factors=[{"trick": "mixup", "set": {"batch.mixup.alpha": 0.4}}])
+    assert made.arm("digits", "mixup").diff == {"batch.mixup.alpha": (None, 0.4)}
+
+
 def test_cumulative_compares_each_step_and_both_ends(machine: Machine) -> None:
     made = plan(machine, design="cumulative", factors=["zero_gamma", "cosine", "mixup"])
     assert arms(made) == {
@@ -184,6 +189,18 @@ WRONG = [
         "may not change the images that arms are judged on",
     ),
     ({"factors": [{"name": "x", "set": {"budget.batch_size": 9999}}]}, "more than the 719 training images"),
+    ({"factors": [{"name": "x", "set": {"schedule.warmup": "500ep"}}]}, "must be shorter than the training"),
+    (
+        {"factors": [{"name": "x", "set": {"schedule.warmup": 5}}]},
+        "5 is no duration; write 5ep, 10% or 400st",
+    ),
+    ({"factors": [{"name": "x", "set": {"sample.flip.p": 3}}]}, "flip: p is 3"),
+    ({"factors": [{"name": "x", "set": {"sample.color_jitter.hue": 0.5}}]}, "images with 1 channel"),
+    (
+        {"factors": [{"name": "x", "set": {"batch.mixup.alpha": 0}}]},
+        "batch.mixup.alpha: input should be greater",
+    ),
+    ({"factors": [{"name": "z"}]}, "needs a name and what it sets, found {name: z}"),
     ({"baseline": "digits_baselin"}, "unknown recipe 'digits_baselin'; did you mean 'digits_baseline'?"),
     ({"set": {"budget.epoch": 2}}, "unknown field 'epoch'; did you mean 'epochs'?"),
     ({"compare": [["cosine", "mixup"]]}, "no arm is called 'mixup'"),

@@ -22,7 +22,6 @@ class EpochLines:
         self._console = console
 
     def __enter__(self) -> "EpochLines":
-        self._bar.start()
         return self
 
     def __exit__(
@@ -34,6 +33,7 @@ class EpochLines:
         """Training starts, or goes on."""
         self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)
         self._console.print("epoch   loss      lr        top-1    top-5    images/s", style="dim")
+        self._bar.start()
         self._task = self._bar.add_task("train", total=total_steps, epoch=1)
 
     def step(self, step: int) -> None:

@@ -3,18 +3,18 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ep|%|st)")
 
 
-def _check(text: str) -> str:
-    if not is_duration(text):
-        raise ValueError(f"{text!r} is no duration; write 5ep, 10% or 400st")
-    return text
+def _check(value: Any) -> Any:
+    if not is_duration(value):
+        raise ValueError(f"{value!r} is no duration; write 5ep, 10% or 400st")
+    return value
 
 
-Duration = Annotated[str, AfterValidator(_check)]
+Duration = Annotated[str, BeforeValidator(_check)]
 
 
 def is_duration(value: Any) -> bool:

@@ -83,7 +83,8 @@ def _claim(owners: dict[str, str], name: str, patch: Mapping[str, Any]) -> None:
     """Note which trick sets which leaf; InputError where two set the same one."""
     for path, _ in leaves({path: thaw(value) for path, value in patch.items()}):
         for owned, owner in owners.items():
-            if owned == path or owned.startswith(path + ".") or path.startswith(owned + "."):
+            nested = owned == path or owned.startswith(path + ".") or path.startswith(owned + ".")
+            if nested and owner != name:
                 raise InputError(f"tricks {owner} and {name} both set {path}: they cannot be on together")
         owners[path] = name
 

@@ -75,7 +75,7 @@ def _columns(results: Results, width: int, drawing: int) -> dict[str, dict[str, 
         columns["interval"] = {"no_wrap": True, "width": drawing}
     columns["verdict"] = {"overflow": "fold", "min_width": 21 if width >= TIGHT else 12}
     if width >= TIGHT:
-        columns["seeds"] = {"justify": "right"}
+        columns["seeds"] = {"justify": "right", "min_width": 5}
     return columns
 
 

@@ -85,8 +85,9 @@ def _tricks(spec: TrickSpec) -> tuple[Trick, ...]:
         return (_changed(get(spec.trick), spec),)
     patch: dict[str, Any] = {**spec.set, **({"replica": spec.replica} if spec.replica else {})}
     if not spec.name or not patch:
+        given = ", ".join(f"{key}: {value}" for key, value in spec.model_dump(exclude_defaults=True).items())
         raise InputError(
-            f"factors: a trick of the study's own needs `name` and `set`, found {spec.model_dump()}"
+            f"factors: a trick of the study's own needs a name and what it sets, found {{{given}}}"
         )
     what = "An independent repeat of the baseline (A/A)." if spec.replica else "Defined in the study file."
     return (Trick(spec.name, patch, Card(summary=what, source="this study")),)

@@ -24,7 +24,7 @@ def arguments(
     wrong type, naming `where`.
     """
     signature = inspect.signature(factory)
-    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory, include_extras=True)
     fields: dict[str, Any] = {
         name: (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in signature.parameters.items()

@@ -16,7 +16,9 @@ import torch
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import build_model
-from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, validate
+from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, steps, validate
+from trickbag.rng import Streams
+from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import Factory, find
 
@@ -118,6 +120,7 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
             plain[seam][name] = arguments(factory, given, f"{seam}.{name}", PASSED[seam])
     plain["sources"] = {name: _file_digest(base / name) for name in _own_files(recipe)}
     full = validate(Recipe, plain)
+    _try_augmentation(full, resolved, base)
     build_model(*model_parts(full, resolved, base), streams=None)
     return Resolved(full, images, train_ids, validation_ids, base)
 
@@ -151,14 +154,23 @@ def _entry_arguments(kind: str, entry: Entry, section: str, base: Path) -> dict[
 
 def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     """Check the schedule's arguments as steps, and add its defaults as they are written."""
-    schedule = resolved.recipe.schedule
+    schedule, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", schedule.name, resolved.base, "schedule.name")
-    in_step = {
-        k: in_steps(v, resolved.total_steps, resolved.steps_per_epoch) for k, v in schedule.arguments.items()
-    }
+    in_step = {name: in_steps(value, total, per_epoch) for name, value in schedule.arguments.items()}
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
+    build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))
     for name, value in checked.items():
         plain.setdefault(name, value)
+
+
+def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> None:
+    """Build the sample operations and let them see two images, so that what cannot work shows now."""
+    ids = resolved.train_ids[:2]
+    x, draws = resolved.images.train_images[ids], Streams(0).images(0, ids)
+    for name, given in sorted(recipe.sample.items()):
+        factory = find("sample", name, base, "sample")
+        if ".py:" not in name:  # a user's own may be slow, or wrong in ways that are a run's outcome
+            x = factory(**arguments(factory, given, f"sample.{name}"))(x, draws)
 
 
 def _dtype(recipe: Recipe, device: torch.device) -> str:
