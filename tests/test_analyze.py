@@ -166,6 +166,23 @@ def test_results_follow_from_the_table_alone(tmp_path: Path) -> None:
     assert arm.accuracy.effect == pytest.approx(effect, abs=1e-12)
 
 
+def test_an_arm_with_two_names_is_counted_once(tmp_path: Path) -> None:
+    """The second name has no runs of its own, gets the same numbers and names its twin."""
+    folder, rng = tmp_path / "s", np.random.default_rng(0)
+    plan = make_plan(tmp_path / "first", ["arm"], 3, 1.0)
+    twin = plan.arms[1].model_copy(update={"name": "twin"})
+    pair = Comparison(workload="w", arm="twin", comparison="baseline")
+    plan = plan.model_copy(update={"arms": (*plan.arms, twin), "comparisons": (*plan.comparisons, pair)})
+    folder.mkdir()
+    write_plan(folder, plan)
+    for run in plan.runs:
+        finish(folder, run, 900 + run.seed * (3 if run.arm == "arm" else 1), rng)
+    found = by_name(analyze(folder))
+    assert found["twin"].accuracy_by_seed == found["arm"].accuracy_by_seed
+    assert (found["twin"].aliases, found["twin"].phase) == (("arm",), "confirm")
+    assert len((folder / "results.csv").read_text().splitlines()) == 1 + 6
+
+
 def test_null_studies_claim_at_the_nominal_rate(tmp_path: Path) -> None:
     """120 studies of 8 arms that differ by nothing, seeds correlated, through the whole stage.
 

@@ -101,6 +101,7 @@ def test_arms_with_one_fingerprint_run_once(machine: Machine) -> None:
     made = plan(machine, factors=["cosine", twin])
     assert made.arm("digits", "cosine").fingerprint == made.arm("digits", "twin").fingerprint
     assert len(made.runs) == 2 * 2
+    assert [c.arm for c in made.comparisons] == ["cosine"]
 
 
 def test_teacher_phase_comes_first_and_students_need_it(machine: Machine) -> None:

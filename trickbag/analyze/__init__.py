@@ -33,7 +33,7 @@ def _results(file: PlanFile, plan: Plan, runs: dict[tuple[str, str], ArmRuns]) -
     names = [workload.name for workload in plan.workloads]
     arms = tuple(result for name in names for result in judge(plan, runs, name))
     baselines = tuple(_baseline(plan, runs, name) for name in names)
-    records = {id(record): record for found in runs.values() for record in found.records.values()}
+    ended = {record.id for found in runs.values() for record in found.records.values()}
     return Results(
         study=plan.study["name"],
         question=plan.study["question"],
@@ -48,7 +48,7 @@ def _results(file: PlanFile, plan: Plan, runs: dict[tuple[str, str], ArmRuns]) -
         bottom_line=bottom_line(arms, plan.judgement.margin),
         not_claimed=NOT_CLAIMED,
         runs_planned=len(plan.runs),
-        runs_done=len({(r.fingerprint, r.seed) for r in records.values()}),
+        runs_done=len(ended),
         dropped=plan.dropped,
         amendments=tuple(
             Amendment(reason=e.reason, written=e.written["written"], finished_runs=e.finished_runs)

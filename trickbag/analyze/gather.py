@@ -1,5 +1,6 @@
 """From the files of a study to tables: one row per run, accuracies per arm and seed, bits."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, stdev
@@ -106,3 +107,11 @@ def aliases(plan: Plan, arm: Arm) -> tuple[str, ...]:
     """The other names of an arm: arms with one fingerprint are one arm."""
     twins = [a for a in plan.arms if (a.workload, a.fingerprint) == (arm.workload, arm.fingerprint)]
     return tuple(twin.name for twin in twins if twin.name != arm.name)
+
+
+def distinct(runs: Iterable[ArmRuns]) -> list[ArmRuns]:
+    """Each arm once, under its first name."""
+    first = dict[tuple[str, str], ArmRuns]()
+    for found in runs:
+        first.setdefault((found.arm.workload, found.arm.fingerprint), found)
+    return list(first.values())

@@ -102,7 +102,7 @@ def _result(plan: Plan, runs: Runs, contrast: Contrast, finding: Finding | None)
     seeds, margin = len(contrast.differences), plan.judgement.margin
     return ArmResult(
         **dict(summary),
-        phase=next(phase.name for phase in plan.phases if any(r.arm == pair.arm for r in phase.runs)),
+        phase=next(p.name for p in plan.phases if any(r.fingerprint == arm.arm.fingerprint for r in p.runs)),
         comparison=pair.comparison,
         verdict=verdict,
         fragile=finding.fragile if finding else False,

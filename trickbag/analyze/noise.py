@@ -6,7 +6,7 @@ from math import isfinite
 import numpy as np
 
 from trickbag import stats
-from trickbag.analyze.gather import ArmRuns
+from trickbag.analyze.gather import ArmRuns, distinct
 from trickbag.records.plan import Plan
 from trickbag.records.result import Noise
 
@@ -16,8 +16,7 @@ def noise(plan: Plan, runs: Mapping[tuple[str, str], ArmRuns], workload: str) ->
     names = dict.fromkeys(
         n for c in plan.comparisons if c.workload == workload for n in (c.arm, c.comparison)
     )
-    arms = list({runs[workload, name].arm.fingerprint: runs[workload, name] for name in names}.values())
-    arms = [arm for arm in arms if arm.accuracy]
+    arms = [arm for arm in distinct(runs[workload, name] for name in names) if arm.accuracy]
     seeds = sorted(set.intersection(*[set(arm.accuracy) for arm in arms])) if arms else []
     images = next(len(w.validation_ids) for w in plan.workloads if w.name == workload)
     if len(seeds) < 2:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from trickbag.analyze.gather import ArmRuns
+from trickbag.analyze.gather import ArmRuns, distinct
 
 FIELDS = (
     "run", "workload", "arm", "fingerprint", "seed", "status", "top1", "top5", "validation_images", "parameters",
@@ -17,7 +17,7 @@ def run_table(arms: Iterable[ArmRuns]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
     writer.writeheader()
-    for runs in arms:
+    for runs in distinct(arms):
         for seed, record in sorted(runs.records.items()):
             timings = record.timings.model_dump() if record.timings else {}
             row = {**record.model_dump(include=set(FIELDS)), **timings, "run": record.id}

@@ -75,14 +75,20 @@ def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     named = arms(study)
     teacher = _teacher(ground) if _wants_teacher(named) else None
     found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
-    wanted = [
-        Comparison(workload=spec.name, arm=arm, comparison=comparison)
-        for arm, comparison in pairs(study, list(found))
-        if found[arm].fingerprint != found[comparison].fingerprint
-    ]
+    wanted = _comparisons(spec.name, found, pairs(study, list(found)))
     if not wanted:
         raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
     return _Part(_workload(ground), tuple(found.values()), tuple(wanted), teacher)
+
+
+def _comparisons(workload: str, found: dict[str, Arm], wanted: list[tuple[str, str]]) -> list[Comparison]:
+    """The pairs to judge; arms with one fingerprint are one arm with two names, judged once."""
+    by_fingerprint = {
+        (found[arm].fingerprint, found[comparison].fingerprint): (arm, comparison)
+        for arm, comparison in reversed(wanted)
+    }
+    kept = {pair for fingerprints, pair in by_fingerprint.items() if fingerprints[0] != fingerprints[1]}
+    return [Comparison(workload=workload, arm=pair[0], comparison=pair[1]) for pair in wanted if pair in kept]
 
 
 def _workload(ground: _Ground) -> Workload:
