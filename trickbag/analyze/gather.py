@@ -82,7 +82,7 @@ def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
         failed={status: others.count(status) for status in sorted(set(others))},
         unfinished=runs.planned - len(records),
         step_milliseconds=median(steps) if steps else None,
-        train_seconds=median(t.train_seconds + t.startup_seconds for t in times) if times else None,
+        train_seconds=median(t.train_seconds for t in times) if times else None,
         parameters=done[0].parameters if done else 0,
         fingerprint=runs.arm.fingerprint,
         diff=runs.arm.diff,

@@ -55,7 +55,7 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
     """
     _check_company(tricks)
     recipe, owners = baseline, dict[str, str]()
-    for trick in sorted(tricks, key=lambda trick: (callable(trick.patch), bool(trick.card.requires))):
+    for trick in sorted(tricks, key=_turn):
         patch = trick.patch_on(recipe)
         _claim(owners, trick.name, patch)
         changed = apply(recipe, patch, f"trick {trick.name}")
@@ -64,6 +64,14 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
             raise InputError(f"trick {trick.name} changes nothing here: {already or 'its patch is empty'}")
         recipe = changed
     return recipe
+
+
+def _turn(trick: Trick) -> tuple[bool, bool, bool]:
+    """Who goes first: what names another entry (its old arguments go), then data, then functions."""
+    if callable(trick.patch):
+        return True, True, bool(trick.card.requires)
+    names = any(path.endswith(".name") for path, _ in leaves(trick.patch))
+    return False, not names, False
 
 
 def _check_company(tricks: Sequence[Trick]) -> None:

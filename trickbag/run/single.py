@@ -10,7 +10,7 @@ import torch
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import CHECKPOINT, EpochRow, RunRecord, read_run
+from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, EpochRow, RunRecord, read_run
 from trickbag.run.finish import close_run, record_of
 from trickbag.run.locks import run_lock
 from trickbag.train import Resolved, Watch, build_session, resolve, train
@@ -99,8 +99,8 @@ def _existing(out: Path, planned: PlannedRun) -> RunRecord | None:
         raise InputError(f"{out}: a folder is expected")
     record = read_run(out)
     if record is None:
-        known = {CHECKPOINT, ".lock"}
-        if others := sorted(path.name for path in out.iterdir() if path.name not in known):
+        known = {CHECKPOINT, CORRECT, SEALED, WEIGHTS}  # hidden: the lock, and what a killed save left
+        if others := sorted(p.name for p in out.iterdir() if p.name not in known and p.name[0] != "."):
             raise InputError(f"{out}: holds {others[0]} and no run; choose an empty folder")
     elif (record.fingerprint, record.seed) != (planned.fingerprint, planned.seed):
         raise InputError(f"{out}: holds another run ({record.id}); choose an empty folder")

@@ -45,19 +45,21 @@ def work(connection: Connection, folder: Path, machine: Machine, driver: int) ->
         while not stop():
             if connection.poll(0.2):
                 planned = runs[connection.recv()]
-                execute(folder, plan, planned, machine, stop)
+                healthy = execute(folder, plan, planned, machine, stop)
                 connection.send(planned.id)
+                if not healthy and machine.device != "cpu":
+                    return  # a CUDA error may have left this process's context broken; the engine starts another
     except (EOFError, BrokenPipeError):  # the driver is gone
         return
 
 
-def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, stop: "_Stop") -> None:
-    """Train one run from its checkpoint, where there is one, and write its record whatever happens."""
+def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, stop: "_Stop") -> bool:
+    """Train one run from its checkpoint, where there is one, and write its record; False if an error ended it."""
     place = folder / "runs" / planned.id
     place.mkdir(parents=True, exist_ok=True)
     with run_lock(place):
         if read_run(place) is not None:  # an earlier driver's worker has just finished it
-            return
+            return True
         try:
             session = _session(folder, plan, planned, machine)
             outcome = train(session, _watch(place, machine, stop))
@@ -65,11 +67,12 @@ def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, sto
             status: Status = "out_of_memory" if _is_out_of_memory(error) else "failed"
             recipe = plan.arm(planned.workload, planned.arm).recipe
             close_failed(place, planned, recipe, status, f"{type(error).__name__}: {error}")
-            return
+            return False
         if outcome.status != "interrupted":
             teaches = any(planned.id in run.needs for run in plan.runs)
             keep = machine.keep == "all" or (teaches and machine.keep == "teachers")
             close_run(place, planned, session, outcome, machine, keep)
+        return True
 
 
 def _session(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine) -> Session:

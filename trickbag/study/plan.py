@@ -73,7 +73,7 @@ def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     baseline = apply(baseline_of(own, base), spec.set, f"workload {spec.name}")
     ground = _Ground(study, spec.name, base, baseline, resolve(baseline, study.machine, base))
     named = arms(study)
-    teacher = _teacher(ground) if _wants_teacher(named) else None
+    teacher = _teacher(ground) if _wants_teacher(ground, named) else None
     found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
     wanted = _comparisons(spec.name, found, pairs(study, list(found)))
     if not wanted:
@@ -138,15 +138,14 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
             "distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}"
         )
     tricks = tricks_of(spec.tricks)
-    recipe = apply(compose(ground.baseline, tricks), spec.set, "teacher")
+    recipe = compose(apply(ground.baseline, spec.set, "teacher"), tricks)
     arm = _arm(ground, NamedArm(TEACHER, tricks), recipe)
     return arm, _run(arm, spec.seed, ())
 
 
-def _wants_teacher(named: Iterable[NamedArm]) -> bool:
+def _wants_teacher(ground: _Ground, named: Iterable[NamedArm]) -> bool:
     """Whether some arm distils from the study's own teacher."""
-    patches = [trick.patch for arm in named for trick in arm.tricks]
-    return any((TEACHER_FIELD, "study") in leaves(patch) for patch in patches if not callable(patch))
+    return any((TEACHER_FIELD, "study") in leaves(_recipe(ground, arm, None).plain()) for arm in named)
 
 
 def _runs(part: _Part, seeds: Sequence[int]) -> list[PlannedRun]:

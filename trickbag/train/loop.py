@@ -63,7 +63,6 @@ def train_epoch(session: Session, watch: Watch) -> bool:
     """Train to the end of the epoch under way; False if stopped before."""
     epoch = len(session.rows)
     done = session.step - epoch * session.resolved.steps_per_epoch
-    saved = perf_counter()
     session.model.train()
     session.clock.start()
     for ids in epoch_order(session, epoch)[done:]:
@@ -72,10 +71,10 @@ def train_epoch(session: Session, watch: Watch) -> bool:
         session.clock.step()
         watch.on_step(session.step)
         stopped = watch.stop()
-        if watch.checkpoint and (stopped or perf_counter() - saved > watch.checkpoint_seconds):
+        if watch.checkpoint and (stopped or perf_counter() - session.saved > watch.checkpoint_seconds):
             session.clock.pause()
             save_checkpoint(session, watch.checkpoint)
-            saved = perf_counter()
+            session.saved = perf_counter()
             session.clock.start()
         if stopped:
             return False
@@ -101,6 +100,8 @@ def train_step(session: Session, epoch: int, ids: Tensor) -> None:
     for mix in session.batch:
         batch = mix(batch)
     set_lr(session.optimizer, session.lr(session.step))
+    if session.draws_itself:
+        torch.manual_seed(session.streams.key("network", session.step))
     with session.autocast:
         loss = session.loss(batch._replace(outputs=session.forward(batch.x)))
     session.update(loss, session.optimizer)

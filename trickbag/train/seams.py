@@ -34,12 +34,18 @@ class Context:
     """What an operation may know when it is built."""
 
     streams: Streams
-    num_classes: int
+    classes: tuple[str, ...]
     in_channels: int
     mean: Tensor  # of the training images per channel, on the scale 0..255
     sd: Tensor
     device: torch.device
     base: Path  # relative paths in a recipe start here
+    find_model: Callable[[str], Callable[..., nn.Module]]  # the factory that a model's name stands for
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:

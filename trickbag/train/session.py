@@ -4,20 +4,21 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trickbag.data import SampleOperation, Store, channel_statistics
-from trickbag.models import build_model
+from trickbag.models import Family, build_model
 from trickbag.optim import parameter_groups
 from trickbag.recipe import Machine, Recipe, in_steps, steps
 from trickbag.records.run import EpochRow
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
-from trickbag.train.catalogue import find
+from trickbag.train.catalogue import CATALOGUE, find
 from trickbag.train.clock import Clock
 from trickbag.train.evaluate import Bits
 from trickbag.train.memory import keep_freed_memory
@@ -47,11 +48,13 @@ class Session:
     autocast: AbstractContextManager[Any]
     scaler: torch.amp.GradScaler | None
     clock: Clock
+    draws_itself: bool  # whether the network may draw, as dropout does; our own families do not
     step: int = 0  # steps done
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
     rows: list[EpochRow] = field(default_factory=list)
     validation: Bits | None = None  # of the last epoch, where it was evaluated
     resumed: int = 0
+    saved: float = field(default_factory=perf_counter)  # when the last checkpoint was written
 
     @property
     def recipe(self) -> Recipe:
@@ -73,7 +76,14 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     if recipe.precision.channels_last:
         model = model.to(memory_format=torch.channels_last)
     context = Context(
-        streams, resolved.num_classes, resolved.in_channels, store.mean, store.sd, device, resolved.base
+        streams=streams,
+        classes=resolved.images.classes,
+        in_channels=resolved.in_channels,
+        mean=store.mean,
+        sd=store.sd,
+        device=device,
+        base=resolved.base,
+        find_model=lambda name: find("model", name, resolved.base, "model.name"),
     )
     for build in _operations(resolved, "surgery"):
         model = build(context, model)
@@ -94,6 +104,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         autocast=_autocast(recipe, device),
         scaler=scaler,
         clock=clock,
+        draws_itself=not isinstance(model, Family),
         loss_sum=torch.zeros((), device=device),
     )
 
@@ -112,12 +123,12 @@ def _store(resolved: Resolved, device: torch.device) -> Store:
 
 
 def _operations(resolved: Resolved, seam: str) -> list[Callable[..., Any]]:
-    """The builders of a seam's operations, arguments bound, in the order of their ranks."""
-    found = []
+    """The builders of a seam's operations, arguments bound, in order: by rank, else as the catalogue lists them."""
+    found, listed = [], list(CATALOGUE[seam])
     for name, given in getattr(resolved.recipe, seam).items():
         factory = find(seam, name, resolved.base, seam)
         bound = partial(factory, **arguments(factory, given, f"{seam}.{name}", PASSED[seam]))
-        found.append((getattr(factory, "rank", 50), name, bound))
+        found.append((getattr(factory, "rank", listed.index(name) if name in listed else 50), name, bound))
     return [bound for _, _, bound in sorted(found, key=lambda item: item[:2])]
 
 
@@ -159,6 +170,5 @@ def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[An
 
 def _set_backends(recipe: Recipe) -> None:
     """The process-wide switches that a recipe fixes."""
-    precision = "tf32" if recipe.precision.tf32 else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = precision
-    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul.allow_tf32 = recipe.precision.tf32
+    torch.backends.cudnn.allow_tf32 = recipe.precision.tf32

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from trickbag.errors import InputError
-from trickbag.models import build_model, find_model
+from trickbag.models import build_model
 from trickbag.recipe import Model, thaw
 from trickbag.train.seams import Context, Network
 
@@ -18,11 +18,12 @@ FIELD = "loss.distillation.teacher"
 def load_teacher(spec: str, context: Context) -> Network:
     """The teacher's logits [B, K] as a function of the student's input, without gradients.
 
-    `spec`: a .safetensors file written by trickbag, or the name of a pretrained model, timm/NAME. Raises
-    InputError where it is neither, cannot be read, or knows another number of classes.
+    `spec`: a .safetensors file written by trickbag, or the name of a pretrained model, timm/NAME. It sees the
+    images normalised as it was trained on them. Raises InputError where it is neither, cannot be read, or knows
+    other classes.
     """
     if spec.endswith(".safetensors"):
-        return _frozen(_from_file(context.base / spec, context), context)
+        return _from_file(context.base / spec, context)
     if "/" in spec:
         return _pretrained(spec, context)
     none = "the study has no teacher; add one, as teacher: {set: {model.name: …}}"
@@ -30,7 +31,7 @@ def load_teacher(spec: str, context: Context) -> Network:
     raise InputError(f"{FIELD}: {what}; or name a .safetensors file written by trickbag, or timm/NAME")
 
 
-def _from_file(path: Path, context: Context) -> nn.Module:
+def _from_file(path: Path, context: Context) -> Network:
     """The network in a weights file written by trickbag."""
     try:
         with safe_open(path, "pt") as file:
@@ -40,44 +41,37 @@ def _from_file(path: Path, context: Context) -> nn.Module:
         raise InputError(f"{FIELD}: {path} cannot be read: {error}") from None
     if "model" not in about:
         raise InputError(f"{FIELD}: {path} was not written by trickbag: it names no model")
-    _check_classes(str(path), len(json.loads(about["classes"])), context)
-    entry = Model.model_validate_json(about["model"])
-    factory = find_model(entry.name)
-    model = build_model(
-        factory, thaw(entry.arguments), context.num_classes, context.in_channels, context.streams
-    )
+    if (known := tuple(json.loads(about["classes"]))) != context.classes:
+        raise InputError(
+            f"{FIELD}: {path} knows {len(known)} classes, {', '.join(known[:3])} …, not the student's"
+        )
+    entry, sizes = Model.model_validate_json(about["model"]), (context.num_classes, int(about["in_channels"]))
+    model = build_model(context.find_model(entry.name), thaw(entry.arguments), *sizes, context.streams)
     model.load_state_dict(tensors)
-    return model
+    mean, sd = (torch.tensor(json.loads(about[key]), device=context.device) for key in ("mean", "sd"))
+    return _frozen(model, mean.view(1, -1, 1, 1), sd.view(1, -1, 1, 1), context)
 
 
 def _pretrained(spec: str, context: Context) -> Network:
-    """A pretrained network, which wants images normalised its own way."""
-    factory = find_model(spec)
-    model = build_model(
-        factory, {"pretrained": True}, context.num_classes, context.in_channels, context.streams
-    )
+    """A pretrained network."""
+    sizes = (context.num_classes, context.in_channels)
+    model = build_model(context.find_model(spec), {"pretrained": True}, *sizes, context.streams)
     config = getattr(model, "pretrained_cfg", {})
-    _check_classes(spec, config.get("num_classes", context.num_classes), context)
-    network = _frozen(model, context)
-    shape = (1, -1, 1, 1)
-    mean, sd = (torch.tensor(config[key], device=context.device).view(shape) * 255 for key in ("mean", "std"))
-    scale, shift = context.sd.view(shape) / sd, (context.mean.view(shape) - mean) / sd
-    return lambda x: network(x * scale + shift)
+    if (known := config.get("num_classes", context.num_classes)) != context.num_classes:
+        raise InputError(f"{FIELD}: {spec} knows {known} classes, not {context.num_classes}")
+    mean, sd = (255 * torch.tensor(config[key], device=context.device) for key in ("mean", "std"))
+    return _frozen(model, mean.view(1, -1, 1, 1), sd.view(1, -1, 1, 1), context)
 
 
-def _check_classes(teacher: str, known: int, context: Context) -> None:
-    """Raise InputError where the teacher knows other classes than the student learns."""
-    if known != context.num_classes:
-        raise InputError(f"{FIELD}: {teacher} knows {known} classes, not {context.num_classes}")
-
-
-def _frozen(model: nn.Module, context: Context) -> Network:
-    """A network that only answers."""
+def _frozen(model: nn.Module, mean: Tensor, sd: Tensor, context: Context) -> Network:
+    """A network that only answers, on images normalised with `mean` and `sd` rather than the student's."""
     model = model.to(context.device).eval().requires_grad_(False)
+    scale, shift = context.sd / sd, (context.mean - mean) / sd
+    as_it_is = bool((scale == 1).all() and (shift == 0).all())
 
     def network(x: Tensor) -> Tensor:
         with torch.no_grad():
-            logits: Tensor = model(x)
+            logits: Tensor = model(x if as_it_is else x * scale + shift)
         return logits
 
     return network
