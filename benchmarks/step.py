@@ -41,7 +41,7 @@ def session(recipe: Recipe, images: ImageSet, machine: Machine) -> Session:
 
 
 def ours(run: Session) -> Callable[[int], None]:
-    """`count` steps of trickbag's loop, its watching included."""
+    """`count` steps of trickbag's loop, its clock included."""
     order = epoch_order(run, 0)
 
     def turn(count: int) -> None:

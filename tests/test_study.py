@@ -201,7 +201,6 @@ WRONG = [
         {"factors": [{"name": "x", "set": {"batch.mixup.alpha": 0}}]},
         "batch.mixup.alpha: input should be greater",
     ),
-    ({"factors": [{"name": "z"}]}, "needs a name and what it sets, found {name: z}"),
     ({"baseline": "digits_baselin"}, "unknown recipe 'digits_baselin'; did you mean 'digits_baseline'?"),
     ({"set": {"budget.epoch": 2}}, "unknown field 'epoch'; did you mean 'epochs'?"),
     ({"compare": [["cosine", "mixup"]]}, "no arm is called 'mixup'"),
@@ -227,6 +226,38 @@ def test_wrong_studies_are_one_clear_line(
 def test_wrong_seeds(seeds: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_study("digits_demo", [f"seeds={seeds}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("factors=[{name: z}]", "factors.0: a trick of the study's own needs a `name` and what it sets"),
+        ("factors=[{name: z, sett: {}}]", "factors.0: unknown field 'sett'; did you mean 'set'?"),
+        (
+            "factors=[{name: g, tricks: [cosine], set: {optimizer.lr: 9}}]",
+            "a group of `tricks` takes a `name`",
+        ),
+        ("factors=[{trick: mixup, replica: 1}]", "`replica` repeats the baseline"),
+        ("teacher={sets: {}}", "teacher: unknown field 'sets'; did you mean 'set'?"),
+        ("workloads=[{nam: x}]", "workloads.0: unknown field 'nam'; did you mean 'name'?"),
+    ],
+)
+def test_wrong_parts_of_a_study_say_where(override: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_study("digits_demo", [override])
+    assert message in str(caught.value)
+
+
+def test_the_readme_study_plans(machine: Machine, tmp_path: Path) -> None:
+    """The README's YAML as it stands, on digits instead of a folder."""
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    file = tmp_path / "study.yaml"
+    file.write_text(
+        text.partition("```yaml\n")[2].partition("```")[0].replace("data.name: folder", "data.name: digits")
+    )
+    made = make_plan(*load_study(str(file), [f"machine.cache={machine.cache}", "model.width=0.1"]))
+    assert len(made.arms) == 6
+    assert made.arm("digits", "mixup").recipe["batch"]["mixup"]["alpha"] == 0.4
 
 
 def test_embedded_studies_load() -> None:

@@ -181,6 +181,34 @@ def test_a_checkpoint_of_another_run_is_refused(small: Recipe, machine: Machine,
         train(session(small, machine), Watch(checkpoint=path))
 
 
+def test_checkpoints_come_in_time_however_short_the_epochs(
+    small: Recipe, machine: Machine, tmp_path: Path
+) -> None:
+    """Epochs of a few hundredths of a second, a checkpoint every tenth: one is there before the end."""
+    run, path = session(apply(small, {"budget.epochs": 40}), machine), tmp_path / "c.pt"
+    seen = []
+    train(
+        run, Watch(checkpoint=path, checkpoint_seconds=0.1, on_epoch=lambda row: seen.append(path.exists()))
+    )
+    assert any(seen)
+
+
+def test_dropout_draws_from_a_stream_of_its_own(small: Recipe, machine: Machine, tmp_path: Path) -> None:
+    """A network of the user's own with dropout: the same run twice, whatever was drawn before; replicas differ."""
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n\ndef net(num_classes: int, in_channels: int = 3) -> nn.Module:\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(64 * in_channels, num_classes))\n"
+    )
+    sums = []
+    for replica in (0, 0, 1):
+        torch.rand(3)
+        recipe = apply(small, {"model.name": "net.py:net", "replica": replica})
+        run = build_session(resolve(recipe, machine, tmp_path), 1, machine)
+        run_steps(run, 5)
+        sums.append(run.loss_sum.item())
+    assert sums[0] == sums[1] != sums[2]
+
+
 def test_off_means_absent(small: Recipe, machine: Machine) -> None:
     """The baseline holds no operation at all, and draws nothing but its order."""
     run = session(small, machine)

@@ -9,7 +9,19 @@ import pytest
 
 import trickbag.tricks
 from trickbag.errors import InputError
-from trickbag.recipe import Claim, Recipe, compose, diff, leaves, load_recipe, recipe_names, steps, thaw
+from trickbag.recipe import (
+    Card,
+    Claim,
+    Recipe,
+    Trick,
+    compose,
+    diff,
+    leaves,
+    load_recipe,
+    recipe_names,
+    steps,
+    thaw,
+)
 from trickbag.tricks import CATALOGUE, get
 
 ROOT = Path(trickbag.tricks.__file__).parents[1]
@@ -261,3 +273,11 @@ def test_every_trick_is_off_in_a_baseline(name: str) -> None:
     baseline = load_recipe(name)
     for trick in CATALOGUE:
         assert diff(baseline, compose(baseline, [get(each) for each in names_on(trick)])), trick
+
+
+def test_a_trick_that_names_another_model_keeps_what_others_set() -> None:
+    """Naming an entry drops the old arguments, so such tricks go first, whatever their order."""
+    rename = Trick("other", {"model.name": "resnet101"}, Card(summary="s", source="s"))
+    for tricks in ([CATALOGUE["zero_gamma"], rename], [rename, CATALOGUE["zero_gamma"]]):
+        model = compose(load_recipe("imagenet_paper_baseline"), tricks).plain()["model"]
+        assert model == {"name": "resnet101", "zero_gamma": True}

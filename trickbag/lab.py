@@ -29,8 +29,8 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
         raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
     plan = make_plan(study, base)
     out.mkdir(parents=True, exist_ok=True)
-    copy_own_files(plan, base, out)
     write_plan(out, plan)
+    copy_own_files(plan, base, out)
     write_text(out / STUDY, self_contained(study, base))
     return plan
 

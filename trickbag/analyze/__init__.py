@@ -45,7 +45,7 @@ def _results(file: PlanFile, plan: Plan, runs: dict[tuple[str, str], ArmRuns]) -
         baselines=baselines,
         arms=arms,
         noise=tuple(noise(plan, runs, name) for name in names),
-        bottom_line=bottom_line(arms, plan.judgement.margin),
+        bottom_line=bottom_line(arms, plan.judgement.margin, len(plan.runs) - len(ended)),
         not_claimed=NOT_CLAIMED,
         runs_planned=len(plan.runs),
         runs_done=len(ended),

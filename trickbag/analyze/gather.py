@@ -37,7 +37,7 @@ def gather(folder: Path, plan: Plan) -> dict[tuple[str, str], ArmRuns]:
     validation = {w.name: np.array(w.validation_ids) for w in plan.workloads}
     found = {}
     for arm in plan.arms:
-        runs = [r for r in plan.runs if (r.workload, r.fingerprint) == (arm.workload, arm.fingerprint)]
+        runs = plan.runs_of(arm)
         records, bits = {}, {}
         for run in runs:
             place = folder / "runs" / run.id
@@ -105,7 +105,8 @@ def _curve(done: list[RunRecord]) -> tuple[CurvePoint, ...]:
 
 def aliases(plan: Plan, arm: Arm) -> tuple[str, ...]:
     """The other names of an arm: arms with one fingerprint are one arm."""
-    twins = [a for a in plan.arms if (a.workload, a.fingerprint) == (arm.workload, arm.fingerprint)]
+    own = (arm.workload, arm.fingerprint)
+    twins = [a for a in plan.arms if (a.workload, a.fingerprint) == own and a.name != "teacher"]
     return tuple(twin.name for twin in twins if twin.name != arm.name)
 
 

@@ -37,8 +37,8 @@ def sentence(
     }[verdict]
 
 
-def bottom_line(arms: Sequence[ArmResult], margin: float) -> str:
-    """The answer first: how many comparisons ended how, and the clearest gain."""
+def bottom_line(arms: Sequence[ArmResult], margin: float, missing: int) -> str:
+    """The answer first: how many comparisons ended how, and the clearest gain; `missing` runs are to come."""
     if not arms or all(arm.verdict == "not analysed" for arm in arms):
         return "No verdict yet: too few runs have finished."
     counts = Counter[str](arm.verdict for arm in arms)
@@ -51,7 +51,8 @@ def bottom_line(arms: Sequence[ArmResult], margin: float) -> str:
         "not analysed": "{} not analysed",
     }
     listed = ", ".join(phrases[verdict].format(counts[verdict]) for verdict in phrases if counts[verdict])
-    return f"Of {len(arms)} comparisons (margin {margin:g} pp): {listed}.{_best(arms)}"
+    interim = f"Interim, with {missing} runs to come: no claim yet. " if missing else ""
+    return f"{interim}Of {len(arms)} comparisons (margin {margin:g} pp): {listed}.{_best(arms)}"
 
 
 def _best(arms: Sequence[ArmResult]) -> str:

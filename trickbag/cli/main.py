@@ -32,8 +32,13 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             print(f"trickbag: {error}", file=sys.stderr)
             raise typer.Exit(2) from None
+        except OSError as error:
+            print(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(2 if error.filename else 1) from None
         except KeyboardInterrupt:
-            print("trickbag: stopped; the same command continues where this one was", file=sys.stderr)
+            print(
+                "trickbag: stopped; with a folder to continue in, the same command goes on", file=sys.stderr
+            )
             raise typer.Exit(130) from None
 
     return run

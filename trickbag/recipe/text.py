@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -87,24 +87,40 @@ def validate(kind: type[T], plain: Any, where: str = "") -> T:
 
 
 def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) -> InputError:
-    """The first problem that pydantic found, as one line."""
-    # A misspelled field goes before the "missing" that it causes.
-    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    path = ".".join(map(str, first["loc"]))
+    """The most telling problem that pydantic found, as one line."""
+    # A misspelled field goes before the "missing" that it causes, and our own words before the alternatives
+    # that a union tried in vain.
+    telling = {"extra_forbidden": 0, "value_error": 1}
+    first = min(error.errors(), key=lambda problem: telling.get(problem["type"], 2))
+    *parents, last = [str(key) for key in first["loc"] if not _is_alternative(key)] or [""]
     if first["type"] == "extra_forbidden":
-        *parents, last = map(str, first["loc"])
         place = ": ".join(filter(None, [where, ".".join(parents)]))
         return unknown("field", last, _fields_at(kind, parents), place)
-    place = ": ".join(filter(None, [where, path]))
+    place = ": ".join(filter(None, [where, ".".join([*parents, last])]))
     message = first["msg"].removeprefix("Value error, ")
     found = "" if first["type"] in {"missing", "value_error"} else f", found {first['input']!r}"
     return InputError(f"{place}: {message[:1].lower()}{message[1:]}{found}")
 
 
+def _is_alternative(key: int | str) -> bool:
+    """Whether a part of a place is pydantic's name for a member of a union, and no field of anyone's."""
+    return isinstance(key, str) and (key == "str" or not key.isidentifier() or not key.islower())
+
+
 def _fields_at(kind: type[BaseModel], path: Iterable[str]) -> list[str]:
-    """The field names of the model that sits at `path` inside `kind`."""
-    node: Any = kind
+    """The field names of the models that may sit at `path` inside `kind`."""
+    nodes: list[Any] = [kind]
     for key in path:
-        node = getattr(node, "model_fields", {}).get(key)
-        node = node.annotation if node else None
-    return list(getattr(node, "model_fields", {}))
+        if not key.isdigit():
+            fields = [model.model_fields[key] for model in _models(nodes) if key in model.model_fields]
+            nodes = [field.annotation for field in fields]
+    return [name for model in _models(nodes) for name in model.model_fields]
+
+
+def _models(annotations: Iterable[Any]) -> Iterator[type[BaseModel]]:
+    """The models in annotations, through unions and containers."""
+    for annotation in annotations:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield annotation
+        else:
+            yield from _models(get_args(annotation))

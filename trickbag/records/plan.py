@@ -86,6 +86,13 @@ class Plan(Frozen):
         """The runs of all phases, in order."""
         return tuple(run for phase in self.phases for run in phase.runs)
 
+    def runs_of(self, arm: Arm) -> list[PlannedRun]:
+        """The runs that count for an arm; a teacher is not one of the students it equals."""
+        teaching = [phase.name == "teacher" for phase in self.phases for _ in phase.runs]
+        own = (arm.workload, arm.fingerprint, arm.name == "teacher")
+        pairs = zip(self.runs, teaching, strict=True)
+        return [run for run, teaches in pairs if (run.workload, run.fingerprint, teaches) == own]
+
     def arm(self, workload: str, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if (arm.workload, arm.name) == (workload, name))

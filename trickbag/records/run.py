@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def read_bits(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray
         with np.load(path, allow_pickle=False) as file:
             ids = file["ids"]
             top1, top5 = (np.unpackbits(file[key], count=len(ids)).astype(bool) for key in ("top1", "top5"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: the bits of this run cannot be read: {error}") from None
     return ids, top1, top5
 

@@ -91,9 +91,7 @@ class Tracker:
         """Every arm that has runs of its own."""
         found = []
         for arm in self.plan.arms:
-            runs = [
-                r for r in self.plan.runs if (r.workload, r.fingerprint) == (arm.workload, arm.fingerprint)
-            ]
+            runs = self.plan.runs_of(arm)
             ended = [self.records[run.id] for run in runs if run.id in self.records]
             scores = [record.top1 for record in ended if record.status == "done" and record.top1 is not None]
             outcomes = _count([record.status for record in ended if record.status != "done"])

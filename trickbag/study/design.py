@@ -84,13 +84,8 @@ def _tricks(spec: TrickSpec) -> tuple[Trick, ...]:
     if spec.trick:
         return (_changed(get(spec.trick), spec),)
     patch: dict[str, Any] = {**spec.set, **({"replica": spec.replica} if spec.replica else {})}
-    if not spec.name or not patch:
-        given = ", ".join(f"{key}: {value}" for key, value in spec.model_dump(exclude_defaults=True).items())
-        raise InputError(
-            f"factors: a trick of the study's own needs a name and what it sets, found {{{given}}}"
-        )
     what = "An independent repeat of the baseline (A/A)." if spec.replica else "Defined in the study file."
-    return (Trick(spec.name, patch, Card(summary=what, source="this study")),)
+    return (Trick(spec.name or "", patch, Card(summary=what, source="this study")),)
 
 
 def _changed(trick: Trick, spec: InlineTrick) -> Trick:

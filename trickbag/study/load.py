@@ -54,13 +54,21 @@ def _override(plain: dict[str, Any], patch: Patch) -> None:
     for path, value in patch.items():
         first, _, rest = path.partition(".")
         if first not in Study.model_fields:
-            plain["set"] = {**plain.get("set", {}), path: value}
+            plain["set"] = {**_mapping(plain, "set"), path: value}
         elif first == "machine" and rest:
-            plain["machine"] = {**plain.get("machine", {}), rest: value}
+            plain["machine"] = {**_mapping(plain, "machine"), rest: value}
         elif rest:
             raise InputError(f"{path}: {first} has no field {rest!r} that could be set from outside")
         else:
             plain[first] = value
+
+
+def _mapping(plain: dict[str, Any], field: str) -> dict[str, Any]:
+    """A field of the plain study that holds fields of its own; an empty one counts as none."""
+    value = plain.get(field) or {}
+    if not isinstance(value, dict):
+        raise InputError(f"{field}: a mapping of fields is expected, found {value!r}")
+    return value
 
 
 def baseline_of(study: Study, base: Path) -> Recipe:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from trickbag.recipe import Frozen, Machine
 
@@ -17,6 +17,19 @@ class InlineTrick(Frozen):
     set: dict[str, Any] = Field(default_factory=dict, description="Field path -> value.")
     tricks: tuple["TrickSpec", ...] = Field((), description="Tricks that are switched together, in order.")
     replica: int | None = Field(None, ge=1, description="An independent repeat: salts every random stream.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "InlineTrick":
+        """A group holds tricks alone; everything else has something to set."""
+        if self.tricks and (self.trick or self.set or self.replica):
+            raise ValueError("a group of `tricks` takes a `name` and nothing else")
+        if self.trick and self.replica:
+            raise ValueError(
+                "`replica` repeats the baseline; group it with the trick, as tricks: [NAME, {…}]"
+            )
+        if not self.tricks and not self.trick and not (self.name and (self.set or self.replica)):
+            raise ValueError("a trick of the study's own needs a `name` and what it sets")
+        return self
 
 
 TrickSpec = str | InlineTrick

@@ -1,6 +1,7 @@
 """The one table that resolves catalogue names, and the user's own `file.py:attribute`."""
 
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,15 @@ def _own(name: str, base: Path, where: str) -> Factory:
     """The attribute of the user's own Python file."""
     file, _, attribute = name.partition(":")
     path = base / file
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        raise InputError(f"{where}: {file}: a file of yours lies beside the study or recipe, or below")
     if not path.is_file():
         raise InputError(f"{where}: {path}: no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"trickbag_own_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # the user's code may raise anything

@@ -16,7 +16,7 @@ import torch
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import build_model
-from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, steps, validate
+from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, steps, thaw, validate
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
@@ -159,8 +159,9 @@ def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     in_step = {name: in_steps(value, total, per_epoch) for name, value in schedule.arguments.items()}
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
     build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))
-    for name, value in checked.items():
-        plain.setdefault(name, value)
+    for name, value in checked.items():  # durations stay as they are written
+        if in_step.get(name) == thaw(schedule.arguments.get(name)):
+            plain[name] = value
 
 
 def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> None:
