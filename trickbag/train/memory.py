@@ -4,8 +4,8 @@ import ctypes
 import sys
 
 # From malloc.h. glibc hands every freed tensor above its threshold back to the kernel, which must then clear
-# the pages of the next one: at batch 512 a narrow ResNet-20 trains at half speed (610 against 1,320
-# images/s on one core). 32 MiB is the largest threshold that glibc takes.
+# the pages of the next one: a narrow ResNet-20 then trains at 1/1.5 (batch 128) to 1/1.8 (batch 512) of the
+# speed, by benchmarks/freed_memory.py. 32 MiB is the largest threshold that glibc takes.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _SETTINGS = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 1 << 30, _M_TOP_PAD: 64 << 20}
 
