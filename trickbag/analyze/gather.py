@@ -106,7 +106,7 @@ def _curve(done: list[RunRecord]) -> tuple[CurvePoint, ...]:
 def aliases(plan: Plan, arm: Arm) -> tuple[str, ...]:
     """The other names of an arm: arms with one fingerprint are one arm."""
     own = (arm.workload, arm.fingerprint)
-    twins = [a for a in plan.arms if (a.workload, a.fingerprint) == own and a.name != "teacher"]
+    twins = [a for a in plan.arms if (a.workload, a.fingerprint) == own and a.role == "arm"]
     return tuple(twin.name for twin in twins if twin.name != arm.name)
 
 

@@ -23,6 +23,19 @@ class Workload(Frozen):
     validation_ids: tuple[int, ...]
 
 
+Role = Literal["arm", "teacher", "candidate", "duration"]
+
+
+class Ledger(Frozen):
+    """What was tuned before an arm was judged: T0, nothing; T1, as many points as for its comparison."""
+
+    level: Literal["T0", "T1"] = "T0"
+    points: int = 0  # tried for this arm, its own values among them
+    seeds: tuple[int, ...] = ()  # that the points were tried with; never those that judge
+    space: dict[str, tuple[float, float]] = {}  # field -> range of factors on the arm's own value
+    chosen: dict[str, float] = {}  # field -> value of the winning point
+
+
 class Arm(Frozen):
     """A baseline with some tricks on; arms with one fingerprint are one arm with several names."""
 
@@ -32,6 +45,11 @@ class Arm(Frozen):
     fingerprint: str
     recipe: dict[str, Any]  # resolved
     diff: dict[str, tuple[Any, Any]]  # path -> (baseline's value, this arm's value)
+    role: Role = "arm"
+    candidate_of: str | None = None  # the arm that this is a tuning point of
+    times_longer: float | None = None  # role duration: the baseline, trained so many times as long
+    levels: dict[str, str | None] = {}  # factor -> its level in this arm, None where it is off
+    ledger: Ledger = Ledger()
 
 
 class Comparison(Frozen):
@@ -40,6 +58,21 @@ class Comparison(Frozen):
     workload: str
     arm: str
     comparison: str
+
+
+class Contrast(Frozen):
+    """A weighted sum of the accuracies of a workload's arms; the weights sum to zero.
+
+    How much of a stack each factor carries, from the arms of a factorial or sampled-order design:
+    `main_effect` (averaged over all settings of the others), `interaction` (what two factors bring together
+    beyond the sum of what each brings, averaged over the others), `shapley` (averaged over all orders).
+    Contrasts of one workload and kind are one family of claims.
+    """
+
+    workload: str
+    kind: Literal["main_effect", "interaction", "shapley"]
+    name: str  # the factor, or `a x b`
+    weights: dict[str, float]  # arm -> weight
 
 
 class PlannedRun(Frozen):
@@ -53,12 +86,26 @@ class PlannedRun(Frozen):
     needs: tuple[str, ...] = ()  # ids of runs that must be done before
 
 
-class Phase(Frozen):
-    """Runs that belong together; for a later phase, the rule that will choose them."""
+PhaseName = Literal["teacher", "tune", "screen", "confirm"]
 
-    name: Literal["teacher", "tune", "screen", "confirm", "time"]
+
+class Phase(Frozen):
+    """Runs that belong together: what one stage of the study trains."""
+
+    name: PhaseName
     runs: tuple[PlannedRun, ...] = ()
-    rule: str = "all listed runs"
+    rule: str = "all listed runs"  # in words, how the runs were chosen
+    look: int | None = None  # of a confirm phase with interim looks: which one, counted from 1
+    reasons: dict[str, str] = {}  # arm -> why it goes on or not, of a phase that a rule chose
+
+
+class Rule(Frozen):
+    """How a later phase chooses its runs: a pure function of the plan and the records of the earlier ones."""
+
+    phase: PhaseName
+    seeds: tuple[int, ...]  # fresh ones
+    keep: int | None = None  # how many arms go on; all if None
+    looks: tuple[int, ...] = ()  # seeds per arm at each interim look; the last is all
 
 
 class Judgement(Frozen):
@@ -67,6 +114,10 @@ class Judgement(Frozen):
     method: str = "moderated paired differences, single-step max-|t| intervals"
     level: float = 0.95
     margin: float  # percentage points
+    time_margin: float = 2.0  # percent of training time that make no practical difference
+    pairing: Literal["seeds", "none"] = "seeds"  # none: every arm has seeds of its own (Dunnett)
+    looks: tuple[int, ...] = ()  # seeds per arm at each interim look, the last is all
+    look_levels: tuple[float, ...] = ()  # level of the simultaneous intervals at each look
 
 
 class Plan(Frozen):
@@ -76,7 +127,9 @@ class Plan(Frozen):
     workloads: tuple[Workload, ...]
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
-    phases: tuple[Phase, ...]
+    contrasts: tuple[Contrast, ...] = ()
+    phases: tuple[Phase, ...]  # those whose runs are listed
+    later: tuple[Rule, ...] = ()  # the phases to come, in order, and how each will choose its runs
     judgement: Judgement
     machine: dict[str, Any]  # device, threads and torch version, on which the last digits depend
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
@@ -86,12 +139,19 @@ class Plan(Frozen):
         """The runs of all phases, in order."""
         return tuple(run for phase in self.phases for run in phase.runs)
 
-    def runs_of(self, arm: Arm) -> list[PlannedRun]:
-        """The runs that count for an arm; a teacher is not one of the students it equals."""
-        teaching = [phase.name == "teacher" for phase in self.phases for _ in phase.runs]
-        own = (arm.workload, arm.fingerprint, arm.name == "teacher")
-        pairs = zip(self.runs, teaching, strict=True)
-        return [run for run, teaches in pairs if (run.workload, run.fingerprint, teaches) == own]
+    def runs_of(self, arm: Arm, phase: PhaseName | None = None) -> list[PlannedRun]:
+        """The runs that count for an arm, of one phase or of the last that it is in.
+
+        Runs of different phases never mix: what chose an arm does not judge it. A teacher is not one of the
+        students it equals.
+        """
+        found = dict[str, list[PlannedRun]]()
+        for stage in self.phases:
+            for run in stage.runs:
+                own = (run.workload, run.fingerprint) == (arm.workload, arm.fingerprint)
+                if own and (stage.name == "teacher") == (arm.role == "teacher"):
+                    found.setdefault(stage.name, []).append(run)
+        return found.get(phase or (list(found)[-1] if found else ""), [])
 
     def arm(self, workload: str, name: str) -> Arm:
         """The arm of that name."""
@@ -99,9 +159,9 @@ class Plan(Frozen):
 
 
 class Entry(Frozen):
-    """A link of the chain: the plan itself, the runs of a later phase, or an amendment with its reason."""
+    """A link of the chain: the plan itself, a later phase, an amendment, or an opening of the test bits."""
 
-    kind: Literal["plan", "phase", "amendment"]
+    kind: Literal["plan", "phase", "amendment", "opening"]
     body: dict[str, Any]
     previous: str | None
     hash: str
@@ -117,13 +177,24 @@ class PlanFile(Frozen):
     entries: tuple[Entry, ...]
 
     def plan(self) -> Plan:
-        """The plan as all entries together make it."""
+        """The plan as all entries together make it.
+
+        `phase` of an entry's body is appended to the phases, its `arms` replace those of the same name or are
+        new, every other field replaces the plan's.
+        """
         plain = dict(self.entries[0].body)
         for entry in self.entries[1:]:
-            plain = {**plain, **{k: v for k, v in entry.body.items() if k != "phase"}}
-            if entry.kind == "phase":
+            plain |= {k: v for k, v in entry.body.items() if k not in ("phase", "arms")}
+            plain["arms"] = _replaced(plain["arms"], entry.body.get("arms", []))
+            if "phase" in entry.body:
                 plain["phases"] = [*plain["phases"], entry.body["phase"]]
         return Plan.model_validate(plain)
+
+
+def _replaced(arms: list[dict[str, Any]], changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Plain arms, those of the same workload and name replaced."""
+    found = {(arm["workload"], arm["name"]): arm for arm in [*arms, *changed]}
+    return list(found.values())
 
 
 def link_hash(kind: str, body: dict[str, Any], previous: str | None, reason: str) -> str:
@@ -156,6 +227,31 @@ def write_plan(folder: Path, plan: Plan) -> PlanFile:
     file = PlanFile(entries=(entry,))
     write_record(path, file)
     return file
+
+
+def append_entry(
+    folder: Path,
+    kind: Literal["phase", "amendment", "opening"],
+    body: dict[str, Any],
+    reason: str,
+    finished: int,
+) -> PlanFile:
+    """Append a link to the chain of a study's folder; the caller holds the folder's lock."""
+    file = read_plan(folder)
+    previous = file.entries[-1].hash
+    entry = Entry(
+        kind=kind,
+        body=body,
+        previous=previous,
+        hash=link_hash(kind, body, previous, reason),
+        reason=reason,
+        finished_runs=finished,
+        written=provenance(),
+    )
+    longer = PlanFile(entries=(*file.entries, entry))
+    longer.plan()  # what cannot be read back is never written
+    write_record(folder / PLAN, longer)
+    return longer
 
 
 def read_plan(folder: Path) -> PlanFile:

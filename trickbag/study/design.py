@@ -39,6 +39,8 @@ def pairs(study: Study, names: Sequence[str]) -> list[tuple[str, str]]:
     if compare == "previous":
         steps = list(zip(names[1:], names, strict=False))
         return steps if len(steps) < 2 else [*steps, (names[-1], BASELINE)]
+    if isinstance(compare, str):
+        raise InputError(f"compare: {compare} does not fit a {study.design} design")
     for name in [name for pair in compare for name in pair]:
         if name not in names:
             raise InputError(f"compare: no arm is called {name!r}; the arms are {', '.join(names)}")

@@ -139,7 +139,7 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
         )
     tricks = tricks_of(spec.tricks)
     recipe = compose(apply(ground.baseline, spec.set, "teacher"), tricks)
-    arm = _arm(ground, NamedArm(TEACHER, tricks), recipe)
+    arm = _arm(ground, NamedArm(TEACHER, tricks), recipe).model_copy(update={"role": "teacher"})
     return arm, _run(arm, spec.seed, ())
 
 
