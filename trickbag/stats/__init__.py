@@ -12,12 +12,14 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
 __all__ = [
     "CrossedInterval",
     "Effects",
     "EvaluationLuck",
+    "Looks",
     "Price",
     "SeedNoise",
     "Verdict",
@@ -28,7 +30,10 @@ __all__ = [
     "evaluation_luck",
     "family_level",
     "fragile",
+    "fragile_looks",
     "holm",
+    "judge_looks",
+    "look_levels",
     "minimum_detectable_effect",
     "price",
     "seed_noise",
