@@ -153,6 +153,21 @@ class Plan(Frozen):
                     found.setdefault(stage.name, []).append(run)
         return found.get(phase or (list(found)[-1] if found else ""), [])
 
+    def confirmed(self, workload: str) -> list[Comparison]:
+        """The comparisons of a workload whose two arms have confirming runs: the family that is judged.
+
+        Their seeds are fresh, so only these count in the correction for many comparisons.
+        """
+        runs = {
+            run.fingerprint
+            for p in self.phases
+            if p.name == "confirm"
+            for run in p.runs
+            if run.workload == workload
+        }
+        names = {arm.name for arm in self.arms if arm.workload == workload and arm.fingerprint in runs}
+        return [c for c in self.comparisons if c.workload == workload and {c.arm, c.comparison} <= names]
+
     def arm(self, workload: str, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if (arm.workload, arm.name) == (workload, name))
