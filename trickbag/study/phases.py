@@ -22,7 +22,7 @@ def first_phases(
         runs = own_seed_runs(entering, BASELINE, (0, len(rule.seeds)), teachers)
         first, later = Phase(name=rule.phase, runs=tuple(runs)), tuple(rules[1:])
     else:
-        first, later = _phase(rule, 0, Choice(entering, [], {}, "all arms"), teachers), _later(rules, 0)
+        first, later = list_phase(rule, 0, Choice(entering, [], {}, "all arms"), teachers), _later(rules, 0)
     return (*([Phase(name="teacher", runs=tuple(teachers))] if teachers else []), first), later
 
 
@@ -42,7 +42,7 @@ def next_phase(plan: Plan, records: Records) -> dict[str, Any] | None:
     )
     looked = sum(phase.name == "confirm" for phase in plan.phases)
     teachers = [run for phase in plan.phases if phase.name == "teacher" for run in phase.runs]
-    phase = _phase(rule, looked, choice, teachers)
+    phase = list_phase(rule, looked, choice, teachers)
     later = _later(plan.later, looked) if phase.runs else ()
     return {
         "phase": phase.model_dump(mode="json"),
@@ -51,7 +51,7 @@ def next_phase(plan: Plan, records: Records) -> dict[str, Any] | None:
     }
 
 
-def _phase(rule: Rule, looked: int, choice: Choice, teachers: Sequence[PlannedRun]) -> Phase:
+def list_phase(rule: Rule, looked: int, choice: Choice, teachers: Sequence[PlannedRun]) -> Phase:
     """A phase of these arms; of one with looks, the seeds from the last look to the next."""
     seeds = rule.seeds
     if rule.looks:
