@@ -49,6 +49,13 @@ def train_here(folder: Path, machine: Machine) -> None:
         execute(folder, plan, run, machine, lambda: False)
 
 
+def all_phases_here(folder: Path | str, machine: Machine) -> None:
+    """All phases, in this process."""
+    train_here(Path(folder), machine)
+    while advance(Path(folder)):
+        train_here(Path(folder), machine)
+
+
 def pretend(folder: Path, accuracy: dict[str, float], plan: Plan | None = None) -> None:
     """A record for every run that lacks one, by arm, without training."""
     plan = plan or read_plan(folder).plan()
@@ -67,23 +74,26 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
     """Tune, screen and confirm, phase by phase in this process."""
     out = tmp_path_factory.mktemp("quiet") / "out"
     freeze(make(machine, **THREE), out)
-    train_here(out, machine)
-    while advance(out):
-        train_here(out, machine)
+    all_phases_here(out, machine)
     return out
 
 
 def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine: Machine) -> None:
-    """`conduct` in a process of its own, killed with its workers in the second phase, then continued to the end."""
+    """Killed -9 in the first and in the second phase, then continued to the end by `conduct` and its workers."""
     out = tmp_path / "out"
-    context = multiprocessing.get_context("spawn")
-    victim = context.Process(target=_conduct, args=(str(out), machine))
-    victim.start()
-    while victim.is_alive() and not ((out / "plan.json").exists() and len(read_plan(out).entries) > 1):
-        time.sleep(0.02)
-    os.kill(victim.pid or 0, signal.SIGKILL)
-    victim.join()
-    assert victim.exitcode == -signal.SIGKILL
+    freeze(make(machine, **THREE), out)
+    for stage in (1, 2):
+        victim = multiprocessing.get_context("spawn").Process(
+            target=all_phases_here, args=(str(out), machine)
+        )
+        victim.start()
+        while victim.is_alive() and (
+            len(read_plan(out).entries) < stage or not list(out.glob("runs/*/run.json"))
+        ):
+            time.sleep(0.005)
+        os.kill(victim.pid or 0, signal.SIGKILL)
+        victim.join()
+        assert victim.exitcode == -signal.SIGKILL
     results = conduct(make(machine, **THREE), out)
     assert links(out) == links(quiet)
     plan = read_plan(out).plan()
@@ -98,10 +108,6 @@ def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine
     assert not advance(out)
 
 
-def _conduct(out: str, machine: Machine) -> None:
-    conduct(make(machine, **THREE), out)
-
-
 def _records(folder: Path) -> dict[str, RunRecord]:
     found = {run.id: read_run(folder / "runs" / run.id) for run in read_plan(folder).plan().runs}
     return {name: record for name, record in found.items() if record}
@@ -111,9 +117,7 @@ def test_looks_end_to_end_in_any_number_of_steps(tmp_path: Path, machine: Machin
     """A study with looks, driven in one go and interrupted after every run: the same chain."""
     looks = {"looks": [2, 3], "seeds": 3, "factors": ["cosine"]}
     freeze(make(machine, **looks), tmp_path / "a")
-    train_here(tmp_path / "a", machine)
-    while advance(tmp_path / "a"):
-        train_here(tmp_path / "a", machine)
+    all_phases_here(tmp_path / "a", machine)
     freeze(make(machine, **looks), tmp_path / "b")
     while True:
         plan = read_plan(tmp_path / "b").plan()
