@@ -23,7 +23,7 @@ from trickbag.run.worker import execute
 from trickbag.study import Study
 
 SMALL = {
-    "model.channels": [8, 16, 16],
+    "model.channels": [4, 8, 8],
     "budget.epochs": 1,
     "data.limit": 300,
     "budget.evaluate": "last_epoch",
@@ -152,6 +152,32 @@ def test_outcomes_that_a_phase_was_chosen_by_are_not_tried_again(tmp_path: Path,
     assert tracker.records[mixup.id].status == "failed"
 
 
+def test_machine_trouble_is_tried_once_more_before_anything_is_chosen(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt of one run fails (a full disk, say), the second does not; only then a phase is chosen."""
+    out, calls = tmp_path / "out", list[int]()
+    freeze(make(machine, screen={"seeds": 1, "keep": 1}), out)
+
+    def attempt(folder: Path, machine: Machine, show: object) -> Tracker:
+        plan = read_plan(folder).plan()
+        calls.append(len(plan.phases))
+        pretend(folder, {"baseline": 50, "cosine": 52, "mixup": 51})
+        best = folder / "runs" / next(run.id for run in plan.runs if run.arm == "cosine")
+        record = read_run(best)
+        assert record is not None
+        status = "failed" if len(calls) == 1 else "done"
+        write_run(best, record.model_copy(update={"status": status}))
+        tracker = Tracker(folder, plan)
+        tracker.refresh()
+        return tracker
+
+    monkeypatch.setattr("trickbag.lab.run_study", attempt)
+    run_phases(out, machine)
+    assert calls == [1, 1, 2]
+    assert {run.arm for run in read_plan(out).plan().phases[1].runs} == {"baseline", "cosine"}
+
+
 def test_an_amended_study_goes_on(tmp_path: Path, machine: Machine) -> None:
     """More seeds after the end: the same command recognises the folder, runs what is new, and judges all of it."""
     out, study = tmp_path / "out", make(machine, factors=["cosine"])
@@ -200,9 +226,7 @@ def test_no_run_starts_once_the_hours_are_used_up(tmp_path: Path, machine: Machi
     assert "of 1e-09 hours are used up and 3 runs wait" in tracker.stopped
     done = _trickbag("run", out, code=1)
     assert "trickbag: cap.hours:" in done.stderr
-    _trickbag("plan", out, "--amend", "it was set too low", "cap.hours=1")
-    assert read_plan(out).plan().study["cap"] == {"runs": None, "hours": 1.0}
-    assert not Tracker(out, read_plan(out).plan()).stopped
+    assert amend(out, "it was set too low", ["cap.hours=1"]).study["cap"] == {"runs": None, "hours": 1.0}
 
 
 def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) -> None:
@@ -211,7 +235,9 @@ def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) 
     line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2"
     assert line in _trickbag("status", out).stdout
     assert line in json.loads(_trickbag("status", out, "--json").stdout)["to_come"]
-    assert "phase tune: 6 runs, seeds 2001" in _trickbag("plan", out).stdout
+    amended = _trickbag("plan", out, "--amend", "more", "seeds=3").stdout
+    assert "phase tune: 6 runs, seeds 2001" in amended
+    assert "what they are compared with, seeds 1, 2, 3" in amended
     assert "frozen; change it with --amend" in _trickbag("plan", out, "seeds=3", code=2).stderr
 
 
