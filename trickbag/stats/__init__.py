@@ -12,6 +12,7 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.prospect import Sight, contrast_detectable, luck_of_evaluation, sight
 from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "EvaluationLuck",
     "Price",
     "SeedNoise",
+    "Sight",
     "Verdict",
+    "contrast_detectable",
     "crossed_interval",
     "design_correlation",
     "diverged_p",
@@ -29,9 +32,11 @@ __all__ = [
     "family_level",
     "fragile",
     "holm",
+    "luck_of_evaluation",
     "minimum_detectable_effect",
     "price",
     "seed_noise",
+    "sight",
     "single_step_p",
     "verdict",
     "verdicts",
