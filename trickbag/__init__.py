@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from trickbag.errors import InputError as InputError
     from trickbag.lab import conduct as conduct
     from trickbag.lab import freeze as freeze
+    from trickbag.lab import open_test as open_test
     from trickbag.recipe import Card as Card
     from trickbag.recipe import Machine as Machine
     from trickbag.recipe import Recipe as Recipe
@@ -35,6 +36,7 @@ _HOMES = {
     "freeze": "trickbag.lab",
     "load_recipe": "trickbag.recipe",
     "load_study": "trickbag.study",
+    "open_test": "trickbag.lab",
     "read_results": "trickbag.records.result",
     "train_recipe": "trickbag.run.single",
 }
