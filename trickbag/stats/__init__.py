@@ -2,6 +2,7 @@
 
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
+from trickbag.stats.longer import times_longer
 from trickbag.stats.moderated import Effects, effects
 from trickbag.stats.noise import (
     CrossedInterval,
@@ -12,6 +13,7 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.survival import TimeToTarget, time_to_target
 from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "EvaluationLuck",
     "Price",
     "SeedNoise",
+    "TimeToTarget",
     "Verdict",
     "crossed_interval",
     "design_correlation",
@@ -33,6 +36,8 @@ __all__ = [
     "price",
     "seed_noise",
     "single_step_p",
+    "time_to_target",
+    "times_longer",
     "verdict",
     "verdicts",
 ]
