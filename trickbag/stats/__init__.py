@@ -7,6 +7,7 @@ from trickbag.stats.cells import cell_effects, cell_fragile, contrast_correlatio
 from trickbag.stats.claims import faster_and_kept, kept
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
+from trickbag.stats.longer import times_longer
 from trickbag.stats.moderated import Effects, effects
 from trickbag.stats.noise import (
     CrossedInterval,
@@ -20,6 +21,7 @@ from trickbag.stats.price import Price, minimum_detectable_effect, price
 from trickbag.stats.relative import relative_error
 from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.spread import equal_sd_p, outlying
+from trickbag.stats.survival import TimeToTarget, time_to_target
 from trickbag.stats.unpaired import unpaired_effects, unpaired_fragile
 from trickbag.stats.verdict import Verdict, fragile, shares, verdict, verdicts
 
@@ -34,6 +36,7 @@ __all__ = [
     "Looks",
     "Price",
     "SeedNoise",
+    "TimeToTarget",
     "Verdict",
     "cell_effects",
     "cell_fragile",
@@ -60,6 +63,8 @@ __all__ = [
     "seed_noise",
     "shares",
     "single_step_p",
+    "time_to_target",
+    "times_longer",
     "unpaired_effects",
     "unpaired_fragile",
     "verdict",
