@@ -14,6 +14,7 @@ from trickbag.run.driver import run_study
 from trickbag.run.locks import study_lock
 from trickbag.run.state import Show
 from trickbag.study import Study, copy_own_files, load_study, make_plan, self_contained
+from trickbag.study.prospect import check_outlook, expected_sd, outlooks
 
 STUDY = "study.yaml"
 
@@ -22,7 +23,7 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
     """Resolve a study (or a study file, or an embedded one by name) and freeze its plan in `out`.
 
     Nothing is written before everything is known to be right. Raises InputError where the study is wrong or
-    `out` holds anything but this very plan.
+    can show nothing, or `out` holds anything but this very plan.
     """
     study, base = load_study(study, overrides) if isinstance(study, str) else (study, Path())
     if out.exists() and not out.is_dir():
@@ -30,6 +31,7 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
         raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
     plan = make_plan(study, base)
+    check_outlook(plan, outlooks(plan, {w.name: expected_sd(plan, w.name, {}) for w in plan.workloads}))
     out.mkdir(parents=True, exist_ok=True)
     write_plan(out, plan)
     copy_own_files(plan, base, out)

@@ -18,6 +18,7 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.prospect import Sight, contrast_detectable, luck_of_evaluation, sight
 from trickbag.stats.relative import relative_error
 from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.spread import equal_sd_p, outlying
@@ -36,11 +37,13 @@ __all__ = [
     "Looks",
     "Price",
     "SeedNoise",
+    "Sight",
     "TimeToTarget",
     "Verdict",
     "cell_effects",
     "cell_fragile",
     "contrast_correlation",
+    "contrast_detectable",
     "crossed_interval",
     "design_correlation",
     "diverged_p",
@@ -55,6 +58,7 @@ __all__ = [
     "judge_looks",
     "kept",
     "look_levels",
+    "luck_of_evaluation",
     "minimum_detectable_effect",
     "outlying",
     "price",
@@ -62,6 +66,7 @@ __all__ = [
     "relative_error",
     "seed_noise",
     "shares",
+    "sight",
     "single_step_p",
     "time_to_target",
     "times_longer",
