@@ -6,10 +6,12 @@ from pathlib import Path
 from trickbag.analyze import analyze
 from trickbag.errors import InputError
 from trickbag.records.files import write_text
-from trickbag.records.plan import PLAN, Plan, write_plan
+from trickbag.records.plan import PLAN, Plan, append_entry, read_plan, write_plan
 from trickbag.records.result import Results
+from trickbag.records.run import RUN
 from trickbag.report.write import write_report
 from trickbag.run.driver import run_study
+from trickbag.run.locks import study_lock
 from trickbag.run.state import Show
 from trickbag.study import Study, copy_own_files, load_study, make_plan, self_contained
 from trickbag.study.prospect import check_outlook, expected_sd, outlooks
@@ -50,3 +52,35 @@ def conduct(
     results = analyze(folder)
     write_report(folder)
     return results
+
+
+def open_test(folder: Path) -> Results:
+    """Open the sealed test bits of a finished study: logged in the plan's chain, counted, then analyzed.
+
+    Raises InputError, and logs nothing, where runs are unfinished, phases are still to come, or there are no
+    test images.
+    """
+    _check_openable(folder, read_plan(folder).plan())
+    with study_lock(folder):
+        plan = read_plan(folder).plan()
+        _check_openable(folder, plan)
+        append_entry(folder, "opening", {}, "", finished=len(plan.runs))
+    results = analyze(folder)
+    write_report(folder)
+    return results
+
+
+def _check_openable(folder: Path, plan: Plan) -> None:
+    """Refuse to open test bits before everything is decided, or where there is nothing to open."""
+    if not any(workload.test_images for workload in plan.workloads):
+        raise InputError(f"{folder}: the study has no test images, so there is nothing to open")
+    if plan.later:
+        phases = ", ".join(rule.phase for rule in plan.later)
+        raise InputError(
+            f"{folder}: phases still to come: {phases}; the test bits stay sealed until all is done"
+        )
+    places = [folder / "runs" / run.id for run in plan.runs]
+    if unfinished := sum(not (place / RUN).exists() for place in places):
+        raise InputError(
+            f"{folder}: {unfinished} of {len(places)} runs are unfinished; the test bits stay sealed until then"
+        )
