@@ -93,7 +93,7 @@ def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     wanted = _comparisons(spec.name, found, pairs(study, named))
     if not wanted:
         raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
-    effects = contrasts(study, spec.name, named, complete=not dropped)
+    effects = contrasts(study, spec.name, named, dropped)
     return _Part(_workload(ground), tuple(found.values()), tuple(wanted), tuple(effects), dropped, teacher)
 
 

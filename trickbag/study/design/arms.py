@@ -74,7 +74,7 @@ def sampled_orders(study: Study) -> list[tuple[int, ...]]:
     """The orders of a shapley design, the same for every study of so many factors.
 
     Random permutations, each followed by its reverse: what the factors share is then counted once for the first
-    and once for the last (Mitchell et al. 2022, "Sampling permutations for Shapley value estimation", Section 2.3).
+    and once for the last (Mitchell et al. 2022, "Sampling permutations for Shapley value estimation").
     """
     found: list[tuple[int, ...]] = []
     for i in range(study.orders or 0):

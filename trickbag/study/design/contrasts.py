@@ -1,6 +1,6 @@
 """What a factorial or shapley design says about each factor, as weighted sums of its arms."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import Literal
 
@@ -24,8 +24,10 @@ from trickbag.study.schema import Study
 Part = tuple[Literal["main_effect", "interaction", "shapley"], str, Weights]
 
 
-def contrasts(study: Study, workload: str, found: Sequence[NamedArm], complete: bool) -> list[Contrast]:
-    """The contrasts of a workload from the arms that can be; `complete` where no cell was dropped.
+def contrasts(
+    study: Study, workload: str, found: Sequence[NamedArm], dropped: Mapping[str, str]
+) -> list[Contrast]:
+    """The contrasts of a workload from its arms; `dropped`: the cells that cannot be, and why.
 
     Raises InputError where a factor's effect, or an interaction that was asked for, cannot be estimated.
     """
@@ -37,41 +39,38 @@ def contrasts(study: Study, workload: str, found: Sequence[NamedArm], complete: 
             name=name,
             weights={names[cell]: float(weight) for cell, weight in weights.items()},
         )
-        for kind, name, weights in _parts(study, list(names), complete)
+        for kind, name, weights in _parts(study, list(names), dropped)
     ]
 
 
-def _parts(study: Study, cells: Sequence[Cell], complete: bool) -> Iterator[Part]:
+def _parts(study: Study, cells: Sequence[Cell], dropped: Mapping[str, str]) -> Iterator[Part]:
     """The contrasts over these cells."""
     factors = switches(study)
     if study.design == "full_factorial":
-        yield from _main_effects(factors, cells)
+        yield from _main_effects(factors, cells, dropped)
         yield from _interactions(study, factors, cells)
     elif study.design == "fractional_factorial":
         yield from _fractional(study, factors)
-    all_on_off = complete and all(switch.two_level for switch in factors)
-    if study.design == "shapley" or (study.design == "full_factorial" and all_on_off):
+    whole = not dropped and all(switch.two_level for switch in factors)
+    if study.design == "shapley" or (study.design == "full_factorial" and whole):
         yield from _shapley(study, factors)
 
 
-def _main_effects(factors: Sequence[Switch], cells: Sequence[Cell]) -> Iterator[Part]:
+def _main_effects(
+    factors: Sequence[Switch], cells: Sequence[Cell], dropped: Mapping[str, str]
+) -> Iterator[Part]:
     """Each level of each factor against off."""
-    for i, switch in enumerate(factors):
-        for level in switch.levels:
-            weights = main_effect(cells, (i, level))
-            if not weights:
-                raise InputError(
-                    f"factors: no two arms that can be differ in {switch.at(level)} alone; group it with what it "
-                    "requires"
-                )
-            yield "main_effect", switch.at(level), weights
+    for i, level in _settings(factors, range(len(factors))):
+        name, weights = factors[i].at(level), main_effect(cells, (i, level))
+        if not weights:  # then not even the factor alone can be
+            raise InputError(f"factors: no two arms differ in {name} alone: {dropped[name]}")
+        yield "main_effect", name, weights
 
 
 def _interactions(study: Study, factors: Sequence[Switch], cells: Sequence[Cell]) -> Iterator[Part]:
     """The interactions asked for, at every pair of levels; of all, those that the cells allow."""
     for i, j in _asked(study, factors):
-        settings = product(_settings(factors, i), _settings(factors, j))
-        for one, other in settings:
+        for one, other in product(_settings(factors, [i]), _settings(factors, [j])):
             name = f"{factors[i].at(one[1])} x {factors[j].at(other[1])}"
             weights = interaction(cells, one, other)
             if weights:
@@ -114,7 +113,7 @@ def _refuse_aliases(study: Study, factors: Sequence[Switch], asked: Sequence[tup
             break
     raise InputError(
         f"interactions: {other} is aliased with {one} at resolution {study.resolution}; the smallest design that "
-        f"tells them apart is {enough}"
+        f"tells them apart: {enough}"
     )
 
 
@@ -134,6 +133,6 @@ def _asked(study: Study, factors: Sequence[Switch]) -> list[tuple[int, int]]:
     return found
 
 
-def _settings(factors: Sequence[Switch], i: int) -> list[Setting]:
-    """A factor at each of its levels."""
-    return [(i, level) for level in factors[i].levels]
+def _settings(factors: Sequence[Switch], positions: Iterable[int]) -> list[Setting]:
+    """These factors at each of their levels."""
+    return [(i, level) for i in positions for level in factors[i].levels]

@@ -19,7 +19,7 @@ def main_effect(cells: Collection[Cell], setting: Setting) -> Weights:
     """A factor at a level minus the factor off, averaged over all settings of the others that have both cells.
 
     Empty where no two cells differ in this factor alone. (Box, Hunter and Hunter 2005, "Statistics for
-    Experimenters", Section 5.4; with all cells there it is the mean of one half minus that of the other.)
+    Experimenters", chapter 5; with all cells there it is the mean of one half minus that of the other.)
     """
     return _averaged([_switched(cell, (setting,)) for cell in cells], set(cells))
 
