@@ -54,6 +54,7 @@ for command in (
     stages.report,
 ):
     app.command()(guarded(command))
+app.command("open-test")(guarded(stages.open_test))
 app.command()(guarded(train.train))
 app.command("list")(guarded(catalogue.list_))
 app.command()(guarded(catalogue.show))

@@ -95,6 +95,14 @@ def report(folder: Folder) -> None:
     print(f"report: {write_report(folder)}")
 
 
+def open_test(folder: Folder) -> None:
+    """Open the sealed test bits of a finished study; every opening is logged in plan.json and counted."""
+    from trickbag.cli.test_table import print_test
+    from trickbag.lab import open_test as open_test_bits
+
+    print_test(open_test_bits(folder), Console())
+
+
 def _machine(folder: Path, fields: list[str]) -> Machine:
     """The study's machine block, with overrides."""
     if not (folder / STUDY).exists():

@@ -7,6 +7,7 @@ from trickbag.stats.cells import cell_effects, cell_fragile, contrast_correlatio
 from trickbag.stats.claims import faster_and_kept, kept, shares
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
+from trickbag.stats.longer import times_longer
 from trickbag.stats.moderated import Effects, effects
 from trickbag.stats.noise import (
     CrossedInterval,
@@ -17,8 +18,11 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.prospect import Sight, contrast_detectable, luck_of_evaluation, sight
 from trickbag.stats.relative import relative_error
+from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.spread import equal_sd_p, outlying
+from trickbag.stats.survival import TimeToTarget, time_to_target
 from trickbag.stats.unpaired import unpaired_effects, unpaired_fragile
 from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
@@ -30,12 +34,16 @@ __all__ = [
     "CrossedInterval",
     "Effects",
     "EvaluationLuck",
+    "Looks",
     "Price",
     "SeedNoise",
+    "Sight",
+    "TimeToTarget",
     "Verdict",
     "cell_effects",
     "cell_fragile",
     "contrast_correlation",
+    "contrast_detectable",
     "crossed_interval",
     "design_correlation",
     "diverged_p",
@@ -45,8 +53,12 @@ __all__ = [
     "family_level",
     "faster_and_kept",
     "fragile",
+    "fragile_looks",
     "holm",
+    "judge_looks",
     "kept",
+    "look_levels",
+    "luck_of_evaluation",
     "minimum_detectable_effect",
     "outlying",
     "price",
@@ -54,7 +66,10 @@ __all__ = [
     "relative_error",
     "seed_noise",
     "shares",
+    "sight",
     "single_step_p",
+    "time_to_target",
+    "times_longer",
     "unpaired_effects",
     "unpaired_fragile",
     "verdict",
