@@ -2,7 +2,7 @@
 
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
-from trickbag.stats.longer import times_longer
+from trickbag.stats.longer import FEWEST_DURATIONS, times_longer
 from trickbag.stats.moderated import Effects, effects
 from trickbag.stats.noise import (
     CrossedInterval,
@@ -17,6 +17,7 @@ from trickbag.stats.survival import TimeToTarget, time_to_target
 from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
 __all__ = [
+    "FEWEST_DURATIONS",
     "CrossedInterval",
     "Effects",
     "EvaluationLuck",
