@@ -34,7 +34,7 @@ def study(
     from trickbag.lab import freeze
 
     freeze(file, out, fields or [])
-    failed = _run(out, _machine(out, []))
+    failed = _run(out, machine_of(out, []))
     analyze(out)
     report(out)
     raise typer.Exit(1 if failed else 0)
@@ -63,7 +63,7 @@ def plan(
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
-    raise typer.Exit(1 if _run(folder, _machine(folder, fields or [])) else 0)
+    raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
@@ -103,7 +103,7 @@ def open_test(folder: Folder) -> None:
     print_test(open_test_bits(folder), Console())
 
 
-def _machine(folder: Path, fields: list[str]) -> Machine:
+def machine_of(folder: Path, fields: list[str]) -> Machine:
     """The study's machine block, with overrides."""
     if not (folder / STUDY).exists():
         raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
