@@ -35,7 +35,7 @@ def study(
     from trickbag.lab import freeze
 
     freeze(file, out, fields or [])
-    failed = _run(out, _machine(out, []))
+    failed = _run(out, machine_of(out, []))
     analyze(out)
     report(out)
     raise typer.Exit(1 if failed else 0)
@@ -91,7 +91,7 @@ def plan(
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
-    raise typer.Exit(1 if _run(folder, _machine(folder, fields or [])) else 0)
+    raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
@@ -142,7 +142,7 @@ def _planned(folder: Path) -> Path:
     return folder
 
 
-def _machine(folder: Path, fields: list[str]) -> Machine:
+def machine_of(folder: Path, fields: list[str]) -> Machine:
     """The study's machine block, with overrides; on what the last digits depend, the plan has the say."""
     plain = dict(read_yaml(_planned(folder) / STUDY).get("machine", {}))
     plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
