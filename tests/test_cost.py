@@ -1,6 +1,7 @@
 """What accuracy costs, on records written by hand: exact intervals, fronts, censored runs, longer training."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def arm_runs(arm: Arm, curves: Curves, seconds: Sequence[float], diverged: int =
     bits = {seed: np.arange(1000) < round(10 * curves[seed - 1][-1]) for seed in records}
     for seed in range(len(curves) + 1, len(curves) + 1 + diverged):
         records[seed] = record(arm.name, seed, [10.0], 1.0, "diverged")
-    return ArmRuns(arm, records, len(records), bits)
+    return ArmRuns(arm, records, tuple(records), bits)
 
 
 def study(
@@ -116,6 +117,12 @@ def test_the_baseline_trained_longer_is_projected_from_its_own_laps() -> None:
 
 def test_arms_with_fewer_than_two_seeds_are_not_in_the_picture() -> None:
     plan, runs = study({"baseline": (flat(90, 91), [1, 1]), "arm": (flat(95), [1])})
+    assert [point.name for point in costs(plan, runs, None)] == ["baseline"]
+
+
+def test_arms_that_only_were_screened_are_not_in_the_picture() -> None:
+    plan, runs = study({"baseline": (flat(90, 91), [1, 1]), "arm": (flat(95, 95), [1, 1])})
+    runs["w", "arm"] = replace(runs["w", "arm"], phase="screen")
     assert [point.name for point in costs(plan, runs, None)] == ["baseline"]
 
 

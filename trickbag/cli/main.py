@@ -55,6 +55,7 @@ for command in (
     timing.time,
 ):
     app.command()(guarded(command))
+app.command("open-test")(guarded(stages.open_test))
 app.command()(guarded(train.train))
 app.command("list")(guarded(catalogue.list_))
 app.command()(guarded(catalogue.show))
