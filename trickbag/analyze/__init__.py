@@ -5,16 +5,20 @@ from pathlib import Path
 from trickbag.analyze.across import across
 from trickbag.analyze.attribution import attributions
 from trickbag.analyze.bottom_line import bottom_line, not_claimed, scope
+from trickbag.analyze.cost import costs
 from trickbag.analyze.gather import Evidence, gather
+from trickbag.analyze.joint import with_time
 from trickbag.analyze.judge import arm_results, judge
 from trickbag.analyze.noise import noise
 from trickbag.analyze.sealed import openings, test_accuracy
 from trickbag.analyze.summary import aliases, summarise
 from trickbag.analyze.table import run_table
+from trickbag.analyze.time import session_note, session_of
 from trickbag.analyze.words import Setting, sentence
 from trickbag.records.files import provenance, write_record, write_text
 from trickbag.records.plan import Plan, PlanFile, read_plan
 from trickbag.records.result import RESULTS, Amendment, PhaseNote, Results, Summary
+from trickbag.records.timing import TimingFile
 
 TABLE = "results.csv"
 
@@ -28,19 +32,21 @@ def analyze(folder: Path) -> Results:
     file = read_plan(folder)
     evidence = gather(folder, file.plan())
     test = test_accuracy(folder, file, evidence)
-    results = _results(file, evidence, test)
+    results = _results(file, evidence, test, session_of(folder, file))
     write_record(folder / RESULTS, results)
     write_text(folder / TABLE, run_table(evidence, test))
     return results
 
 
-def _results(file: PlanFile, evidence: Evidence, test: dict[str, float]) -> Results:
+def _results(
+    file: PlanFile, evidence: Evidence, test: dict[str, float], timing: TimingFile | None
+) -> Results:
     """Everything that the analysis says."""
     plan, opened = evidence.plan, openings(file)
     names = [workload.name for workload in plan.workloads]
     judged = [judge(evidence, name, test) for name in names]
     setting = Setting(plan.judgement.margin, len(opened), any(p.name == "confirm" for p in plan.phases))
-    arms = [arm for found in judged for arm in arm_results(evidence, found)]
+    arms = with_time(evidence, [arm for found in judged for arm in arm_results(evidence, found)], timing)
     said = tuple(arm.model_copy(update={"sentence": sentence(arm, setting)}) for arm in arms)
     shares = tuple(found for name in names for found in attributions(evidence, name))
     baselines = tuple(_baseline(evidence, name) for name in names)
@@ -57,9 +63,11 @@ def _results(file: PlanFile, evidence: Evidence, test: dict[str, float]) -> Resu
         arms=said,
         attributions=shares,
         across=across(judged, plan.judgement.level),
+        costs=costs(plan, evidence.latest, timing),
+        timing=session_note(timing) if timing else None,
         noise=tuple(noise(evidence, name) for name in names),
         bottom_line=bottom_line(said, plan, missing, len(opened)),
-        not_claimed=not_claimed(plan, False, bool(opened), bool(shares)),
+        not_claimed=not_claimed(plan, timing is not None, bool(opened), bool(shares)),
         runs_planned=len(plan.runs),
         runs_done=len(evidence.records),
         test_openings=len(opened),

@@ -69,6 +69,7 @@ def judge_family(
     """
     looks = interim and bool(judgement.looks)
     judged = [sample for sample in samples if _enough(sample, judgement, looks)]
+    judged.sort(key=lambda s: (s.pair.arm, s.pair.comparison))  # the order of arms changes no digit
     if not judged:
         return {}
     if judgement.pairing == "none":

@@ -1,7 +1,6 @@
 """From the files of a study to tables: every run's record, and the correctness bits of those that are judged."""
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,6 @@ from trickbag.records.run import CORRECT, RunRecord, read_bits, read_run
 Bits = NDArray[np.bool_]
 
 ORDER: tuple[PhaseName, ...] = ("teacher", "tune", "screen", "confirm")
-READERS = 4  # threads: reading and unpacking partly run outside the interpreter's lock
 NEAR = 1e-6  # percentage points: what rounding may make of a mean of bits; one image is more
 
 
@@ -59,6 +57,11 @@ class Evidence:
                 by_phase.setdefault(phase.name, []).append(run)
         return found
 
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, str, PhaseName], ArmRuns]:
+        """What `of` has put together so far."""
+        return {}
+
     def phases(self, workload: str, name: str) -> list[PhaseName]:
         """The phases in which an arm has planned runs of its own, in order."""
         arm = self._arms[workload, name]
@@ -69,12 +72,23 @@ class Evidence:
         """An arm's runs in a phase; without one, in the last that it is in. Phases never mix."""
         arm, found = self._arms[workload, name], self.phases(workload, name)
         chosen: PhaseName = phase or (found[-1] if found else "confirm")
-        listed = self._planned.get((workload, arm.fingerprint), {}).get(chosen, [])
-        runs = sorted(listed, key=lambda run: run.seed)
-        planned = tuple(run.seed for run in listed)
-        records = {run.seed: self.records[run.id] for run in runs if run.id in self.records}
-        bits = {run.seed: self.bits[run.id] for run in runs if run.id in self.bits}
-        return ArmRuns(arm, records, planned, bits, chosen)
+        key = (
+            workload,
+            arm.fingerprint,
+            name,
+            chosen,
+        )  # an arm with two names is two arms of one fingerprint
+        if key not in self._found:
+            listed = self._planned.get(key[:2], {}).get(chosen, [])
+            runs = sorted(listed, key=lambda run: run.seed)
+            self._found[key] = ArmRuns(
+                arm,
+                records={run.seed: self.records[run.id] for run in runs if run.id in self.records},
+                planned=tuple(run.seed for run in listed),
+                bits={run.seed: self.bits[run.id] for run in runs if run.id in self.bits},
+                phase=chosen,
+            )
+        return self._found[key]
 
     def phase_of(self, pair: Comparison) -> PhaseName | None:
         """The last phase that both arms of a comparison are in; None before there is one."""
@@ -98,32 +112,19 @@ def gather(folder: Path, plan: Plan) -> Evidence:
     phases = {run.id: phase.name for phase in plan.phases for run in phase.runs}
     validation = {w.name: np.array(w.validation_ids) for w in plan.workloads}
 
-    def read(run: PlannedRun) -> tuple[str, RunRecord | None, Bits | None]:
+    records, bits = dict[str, RunRecord](), dict[str, Bits]()
+    for run in plan.runs:
         place = folder / "runs" / run.id
         record = read_run(place)
         if record is None:
-            return run.id, None, None
+            continue
         if (record.fingerprint, record.seed) != (run.fingerprint, run.seed):
             raise InputError(f"{place}: holds a run of another plan ({record.id})")
+        records[run.id] = record.model_copy(update={"recipe": {}, "provenance": {}})  # the plan has them
         counts = (run.workload, run.fingerprint) in judged and phases[run.id] != "teacher"
-        bits = (
-            _validation_bits(place / CORRECT, record, validation[run.workload])
-            if counts and record.status == "done"
-            else None
-        )
-        return run.id, record.model_copy(update={"recipe": {}, "provenance": {}}), bits
-
-    found = _in_parallel(read, plan.runs)
-    records = {name: record for name, record, _ in found if record is not None}
-    return Evidence(plan, records, {name: bits for name, _, bits in found if bits is not None})
-
-
-def _in_parallel(
-    read: Callable[[PlannedRun], tuple[str, RunRecord | None, Bits | None]], runs: Iterable[PlannedRun]
-) -> list[tuple[str, RunRecord | None, Bits | None]]:
-    """Read all runs with a few threads, in order."""
-    with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(read, runs))
+        if counts and record.status == "done":
+            bits[run.id] = _validation_bits(place / CORRECT, record, validation[run.workload])
+    return Evidence(plan, records, bits)
 
 
 def _validation_bits(path: Path, record: RunRecord, ids: NDArray[np.int64]) -> Bits:
@@ -144,7 +145,7 @@ def images_bits(path: Path, ids: NDArray[np.int64], images: str) -> Bits:
 
 def percent(bits: Bits) -> float:
     """Top-1 accuracy in percent."""
-    return 100.0 * float(bits.mean())
+    return 100.0 * (int(np.count_nonzero(bits)) / bits.size)
 
 
 def distinct(runs: Iterable[ArmRuns]) -> list[ArmRuns]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import takewhile
 from statistics import fmean
 
@@ -13,7 +14,7 @@ from trickbag.analyze.gather import ArmRuns, Evidence
 from trickbag.analyze.noise import spread
 from trickbag.analyze.summary import aliases, summarise
 from trickbag.errors import InputError
-from trickbag.records.plan import Comparison, Judgement, PhaseName
+from trickbag.records.plan import Comparison, Judgement, PhaseName, Plan
 from trickbag.records.result import ArmResult, Interval, Price, Summary
 
 
@@ -42,6 +43,7 @@ class Match:
 class Judged:
     """A workload's comparisons and what was found about them."""
 
+    workload: str
     matches: tuple[Match, ...]
     findings: Mapping[Comparison, Finding]  # of screened arms too, which claim nothing
     test: Mapping[Comparison, Finding]
@@ -69,7 +71,7 @@ def judge(evidence: Evidence, workload: str, test_accuracy: Mapping[str, float])
         for m in confirmed
     ]
     test = judge_family(plan.judgement, opened, place.test_images, interim=False) if test_accuracy else {}
-    return Judged(matches, findings, test, test_accuracy)
+    return Judged(workload, matches, findings, test, test_accuracy)
 
 
 def _match(evidence: Evidence, pair: Comparison) -> Match:
@@ -97,13 +99,28 @@ def _on_test(runs: ArmRuns, accuracy: Mapping[str, float]) -> dict[int, float]:
 
 def arm_results(evidence: Evidence, judged: Judged) -> list[ArmResult]:
     """The comparisons as the results state them, without what was measured in time and without sentences."""
-    return [_result(evidence, match, judged) for match in judged.matches]
+    summary = cache(lambda name, phase: _summary(evidence, judged.workload, name, phase))
+    return [
+        _result(
+            evidence.plan,
+            match,
+            judged,
+            summary(match.pair.arm, match.phase),
+            summary(match.pair.comparison, match.phase),
+        )
+        for match in judged.matches
+    ]
 
 
-def _result(evidence: Evidence, match: Match, judged: Judged) -> ArmResult:
-    """One comparison."""
-    plan, pair, finding = evidence.plan, match.pair, judged.findings.get(match.pair)
-    summary, other = (summarise(runs, aliases(plan, runs.arm)) for runs in (match.arm, match.comparison))
+def _summary(evidence: Evidence, workload: str, name: str, phase: PhaseName | None) -> Summary:
+    """An arm by itself, over the runs of a phase."""
+    runs = evidence.of(workload, name, phase)
+    return summarise(runs, aliases(evidence.plan, runs.arm))
+
+
+def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: Summary) -> ArmResult:
+    """One comparison; `summary` of its arm, `other` of what the arm is compared with."""
+    pair, finding = match.pair, judged.findings.get(match.pair)
     confirmed = match.phase == "confirm" and finding is not None
     test, on_test = judged.test.get(pair), _on_test(match.arm, judged.test_accuracy)
     return ArmResult(

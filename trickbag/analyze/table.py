@@ -19,7 +19,7 @@ def run_table(evidence: Evidence, test_accuracy: Mapping[str, float]) -> str:
     `test_top1` is empty while the test images are sealed. An arm with several names stands under its first.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     roles = {(arm.workload, arm.fingerprint): arm for arm in reversed(evidence.plan.arms)}
     for phase in evidence.plan.phases:
@@ -29,9 +29,8 @@ def run_table(evidence: Evidence, test_accuracy: Mapping[str, float]) -> str:
                 continue
             arm = roles.get((run.workload, run.fingerprint))
             bits = evidence.bits.get(run.id)
-            plain = record.model_dump(include=set(FIELDS))
-            timings = record.timings.model_dump() if record.timings else {}
-            row = {**plain, **timings, "run": run.id, "arm": arm.name if arm else run.arm}
+            timings = dict(record.timings) if record.timings else {}
+            row = {**dict(record), **timings, "run": run.id, "arm": arm.name if arm else run.arm}
             row |= {"role": arm.role if arm else "", "phase": phase.name, "look": phase.look}
             row |= {"top1": record.top1 if bits is None else percent(bits)}
             writer.writerow({**row, "test_top1": test_accuracy.get(run.id)})

@@ -7,7 +7,7 @@ from trickbag.stats.cells import cell_effects, cell_fragile, contrast_correlatio
 from trickbag.stats.claims import faster_and_kept, kept, shares
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
-from trickbag.stats.longer import times_longer
+from trickbag.stats.longer import FEWEST_DURATIONS, times_longer
 from trickbag.stats.moderated import Effects, effects
 from trickbag.stats.noise import (
     CrossedInterval,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trickbag.stats.across import AcrossWorkloads, random_effects
 
 __all__ = [
+    "FEWEST_DURATIONS",
     "AcrossWorkloads",
     "CrossedInterval",
     "Effects",

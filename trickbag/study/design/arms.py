@@ -3,21 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import factorial, prod
 
 from trickbag.errors import InputError
 from trickbag.recipe import Trick
 from trickbag.rng import Streams
+from trickbag.study.design.checks import check_fit
 from trickbag.study.design.factors import Switch, switches, tricks_at, unique
-from trickbag.study.design.fraction import LETTERS, Matrix, describe, fraction
+from trickbag.study.design.fraction import Matrix, describe, fraction
 from trickbag.study.design.weights import ON, Cell, chains
 from trickbag.study.schema import Study
 
 BASELINE, TEACHER, STACK = "baseline", "teacher", "stack"
-MOST_CELLS = 256  # of a full factorial: eight two-level factors
-MOST_COMBINED = 6  # factors whose Shapley values may take all 2^k combinations
-MOST_ORDERED = 12  # factors whose Shapley values may be estimated from random orders
-WITH_LEVELS = ("one_at_a_time", "full_factorial")
 Named = tuple[str, Cell]
 
 
@@ -38,7 +34,7 @@ class NamedArm:
 def arms(study: Study) -> list[NamedArm]:
     """The arms of the design, the baseline first. Raises InputError where the factors do not fit the design."""
     factors = switches(study)
-    _check(study, factors)
+    check_fit(study, factors)
     named = _LAYOUTS[study.design](study, factors)
     unique([name for name, _ in named] + [TEACHER])
     names = [switch.name for switch in factors]
@@ -97,47 +93,6 @@ def matrix_of(study: Study) -> Matrix:
 def cells_of(matrix: Matrix) -> list[Cell]:
     """The rows of a design matrix as cells."""
     return [tuple(ON if value > 0 else None for value in row) for row in matrix]
-
-
-def _check(study: Study, factors: Sequence[Switch]) -> None:
-    """Raise InputError where the design cannot be laid out with these factors or these settings."""
-    design, k = study.design, len(factors)
-    if study.orders and design != "shapley":
-        raise InputError(f"orders: belongs to a shapley design, not to {design}; leave it out")
-    if study.interactions and design not in ("full_factorial", "fractional_factorial"):
-        raise InputError(f"interactions: a {design} design estimates none; use full_factorial")
-    with_levels = next((switch.name for switch in factors if not switch.two_level), None)
-    if with_levels and design not in WITH_LEVELS:
-        raise InputError(
-            f"factors: {with_levels} has levels, which fit {' and '.join(WITH_LEVELS)} alone; for {design} "
-            "name one of them as a factor"
-        )
-    least = {"one_at_a_time": 1, "cumulative": 1, "fractional_factorial": 3}.get(design, 2)
-    if k < least:
-        raise InputError(f"factors: a {design} design needs at least {least}, found {k}; use one_at_a_time")
-    _check_size(study, factors)
-
-
-def _check_size(study: Study, factors: Sequence[Switch]) -> None:
-    """Raise InputError where the design would have more arms than anybody can train."""
-    k, cells = len(factors), prod(len(switch.levels) + 1 for switch in factors)
-    cost = f"{cells} arms, {cells * len(study.seed_list)} runs per workload"
-    if study.design == "full_factorial" and cells > MOST_CELLS:
-        raise InputError(
-            f"factors: a full_factorial design of {k} factors has {cost}; use fractional_factorial"
-        )
-    if study.design == "fractional_factorial" and k > len(LETTERS):
-        raise InputError(f"factors: fractional_factorial takes up to {len(LETTERS)}, found {k}; group some")
-    if study.design != "shapley":
-        return
-    if k > MOST_ORDERED:
-        raise InputError(f"factors: shapley takes up to {MOST_ORDERED}, found {k}; group some")
-    if study.orders is None and k > MOST_COMBINED:
-        raise InputError(f"orders: all combinations of {k} factors are {cost}; sample, as orders: 20")
-    if study.orders and study.orders >= factorial(k):
-        raise InputError(
-            f"orders: {k} factors have {factorial(k)} orders in all; leave it out to take them all"
-        )
 
 
 def _one_at_a_time(study: Study, factors: Sequence[Switch]) -> list[Named]:

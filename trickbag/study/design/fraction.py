@@ -29,7 +29,9 @@ def fraction(factors: int, resolution: int) -> Matrix | None:
         if found:
             best = min(found, key=lambda words: _pattern(words, factors))
             generators = [_generator(best[2**i], base) for i in range(factors - base)]
-            return np.asarray(fracfact(" ".join([*ascii_lowercase[:base], *generators])))
+            matrix = np.asarray(fracfact(" ".join([*ascii_lowercase[:base], *generators])))
+            matrix.setflags(write=False)  # the cache hands it to everybody
+            return matrix
     return None
 
 
