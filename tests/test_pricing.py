@@ -11,7 +11,7 @@ from trickbag.pricing import price
 from trickbag.recipe import Machine
 from trickbag.records.plan import Contrast, Plan, Rule
 from trickbag.study import make_plan
-from trickbag.study.prospect import check_outlook, cost, expected_sd, outlooks
+from trickbag.study.prospect import SeedSd, check_outlook, cost, expected_sd, outlooks
 
 SMALL = {"model.channels": [8, 16, 16], "budget.epochs": 2, "data.limit": 400}
 
@@ -42,7 +42,9 @@ def test_what_few_evaluation_images_allow(machine: Machine) -> None:
     sd = expected_sd(made, "digits", {})
     assert sd.value == pytest.approx(0.834, abs=1e-3)
     assert not sd.known
-    assert expected_sd(made, "digits", {"digits": 0.4}).value == 0.4
+    known = SeedSd(0.4, "measured", True, correlation=0.5)
+    assert expected_sd(made, "digits", {"digits": known}) == known
+    assert outlooks(made, {"digits": known})[0].detectable < outlooks(made)[0].detectable
     assert expected_sd(plan(machine, seed_sd=0.3), "digits", {}).known
 
 
@@ -51,7 +53,7 @@ def test_contrasts_have_an_outlook_of_their_own(machine: Machine) -> None:
     made = plan(machine).model_copy(
         update={"contrasts": (Contrast(workload="digits", kind="main_effect", name="c", weights=weights),)}
     )
-    found = outlooks(made, {"digits": expected_sd(made, "digits", {})})
+    found = outlooks(made)
     assert [(o.family, o.claims) for o in found] == [("comparison", 2), ("main_effect", 1)]
     assert found[1].detectable < found[0].detectable
 
@@ -74,17 +76,11 @@ def test_a_plan_that_can_show_nothing_is_refused(
 
 def test_the_seeds_that_are_named_would_do(machine: Machine) -> None:
     with pytest.raises(InputError) as caught:
-        check_outlook(blind := plan(machine, seeds=3, seed_sd=5.0), outlooks(blind, _declared(blind)))
+        check_outlook(blind := plan(machine, seeds=3, seed_sd=5.0), outlooks(blind))
     enough = int(str(caught.value).rpartition("; ")[2].split()[0])
-    check_outlook(seeing := plan(machine, seeds=enough, seed_sd=5.0), outlooks(seeing, _declared(seeing)))
+    check_outlook(seeing := plan(machine, seeds=enough, seed_sd=5.0), outlooks(seeing))
     with pytest.raises(InputError):
-        check_outlook(
-            blind := plan(machine, seeds=enough - 1, seed_sd=5.0), outlooks(blind, _declared(blind))
-        )
-
-
-def _declared(made: Plan) -> dict[str, object]:
-    return {"digits": expected_sd(made, "digits", {})}
+        check_outlook(blind := plan(machine, seeds=enough - 1, seed_sd=5.0), outlooks(blind))
 
 
 def test_the_price_of_a_real_plan_and_of_the_same_plan_once_it_has_run(

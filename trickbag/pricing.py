@@ -10,7 +10,7 @@ from trickbag.records.plan import Plan
 from trickbag.records.result import RESULTS, Results, read_results
 from trickbag.run.calibrate import calibrate
 from trickbag.run.driver import workers
-from trickbag.study.prospect import Outlook, cost, expected_sd, outlooks
+from trickbag.study.prospect import Outlook, SeedSd, cost, outlooks
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,11 @@ def price(
     where `earlier` holds no results.
     """
     results = _results(earlier)
-    known = {noise.workload: noise.seed_sd for noise in results.noise} if results else {}
-    if results and len(known) == len(plan.workloads) == 1:  # one workload each: the name does not matter
-        known = {plan.workloads[0].name: next(iter(known.values()))}
     seconds = _times(results, plan) if results else {}
     source = "the time of the finished runs" if seconds else "timed over a few steps"
     runs, total = cost(plan, seconds or calibrate(plan, machine, base, tell))
-    sds = {w.name: expected_sd(plan, w.name, known) for w in plan.workloads}
-    return Price(runs, total, source, workers(machine), tuple(outlooks(plan, sds)))
+    measured = _noise(results, plan) if results else {}
+    return Price(runs, total, source, workers(machine), tuple(outlooks(plan, measured)))
 
 
 def _results(folder: Path | None) -> Results | None:
@@ -55,6 +52,20 @@ def _results(folder: Path | None) -> Results | None:
     if not (folder / RESULTS).exists():
         raise InputError(f"{folder}: no results to learn from; run trickbag analyze {folder} first")
     return read_results(folder)
+
+
+def _noise(results: Results, plan: Plan) -> dict[str, SeedSd]:
+    """The seed SD of each workload that the results know; of one alone, whatever its name is."""
+    known = {
+        noise.workload: SeedSd(
+            noise.seed_sd, "measured by earlier runs", True, max(noise.seed_correlation or 0, 0)
+        )
+        for noise in results.noise
+        if noise.seed_sd
+    }
+    if len(known) == len(plan.workloads) == 1:
+        return {plan.workloads[0].name: next(iter(known.values()))}
+    return known
 
 
 def _times(results: Results, plan: Plan) -> dict[tuple[str, str], float]:

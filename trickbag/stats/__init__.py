@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trickbag.stats.cells import cell_effects, cell_fragile, contrast_correlation
-from trickbag.stats.claims import faster_and_kept, kept
+from trickbag.stats.claims import faster_and_kept, kept, shares
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
 from trickbag.stats.longer import FEWEST_DURATIONS, times_longer
@@ -24,7 +24,7 @@ from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_le
 from trickbag.stats.spread import equal_sd_p, outlying
 from trickbag.stats.survival import TimeToTarget, time_to_target
 from trickbag.stats.unpaired import unpaired_effects, unpaired_fragile
-from trickbag.stats.verdict import Verdict, fragile, shares, verdict, verdicts
+from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
 if TYPE_CHECKING:
     from trickbag.stats.across import AcrossWorkloads, random_effects

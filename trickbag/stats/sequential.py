@@ -93,8 +93,8 @@ def judge_looks(
     At each look all contrasts are judged as one family, at that look's level. A claim (better, worse, equivalent)
     stops a contrast, and before the last look so does an estimate below zero (futility: it stays undecided). What
     has stopped stays in the family with the seeds that it stopped with. Where seeds of a contrast that goes on are
-    still missing, the look under way is judged with those there are, and nothing stops. Other arguments as for
-    `effects`.
+    still missing, the look under way is judged with those there are, and nothing stops; where it has none yet,
+    the look before stands. Other arguments as for `effects`.
     """
     full = [np.asarray(row, dtype=np.float64) for row in rows]
     k = len(full)
@@ -103,7 +103,10 @@ def judge_looks(
     words: list[Verdict] = ["undecided"] * k
     parts: list[Effects] = []
     for j, (limit, level) in enumerate(zip(looks, levels, strict=True)):
-        complete = all(row.size >= limit for row, done in zip(full, settled, strict=True) if not done)
+        sizes = [row.size for row, done in zip(full, settled, strict=True) if not done]
+        if j and max(sizes) <= looks[j - 1]:
+            break
+        complete = min(sizes) >= limit
         for i in np.nonzero(~settled)[0]:
             seeds[i], look[i] = min(limit, full[i].size), j
         found = effects(_seen(full, seeds), level, correlation, resolution)

@@ -35,20 +35,6 @@ def verdicts(found: Effects, margin: float) -> list[Verdict]:
     return [verdict(float(a), float(b), float(c), float(d), margin) for a, b, c, d in bounds]
 
 
-def shares(word: Verdict, better: bool, worse: bool, small: bool) -> bool:
-    """Whether an analysis that shows these facts makes the same claim, or, for undecided, no claim of a difference.
-
-    `better`, `worse`: its interval leaves zero; `small`: its 90 % twin lies inside the margin.
-    """
-    return {
-        "equivalent": small,
-        "better but small": better and small,
-        "better": better,
-        "worse": worse,
-        "undecided": not (better or worse),
-    }[word]
-
-
 def fragile(
     differences: Sequence[ArrayLike] | Floats,
     given: Sequence[Verdict],
@@ -101,4 +87,5 @@ def _supports(
     low, high = _intervals(rows, prior, floor, 1 - level)
     low_90, high_90 = _intervals(rows, prior, floor, 2 * (1 - level))
     small = (-margin < low_90) & (high_90 < margin)
-    return all(shares(word, *facts) for facts in zip(low > 0, high < 0, small, strict=True))
+    shown = {"equivalent": small, "better": low > 0, "better but small": (low > 0) & small, "worse": high < 0}
+    return bool(shown[word].all())

@@ -1,11 +1,13 @@
 """What a plan costs and what it will be able to see, told before anything runs."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from trickbag import stats
 from trickbag.errors import InputError
-from trickbag.records.plan import Phase, Plan, Rule
+from trickbag.records.plan import Plan, Rule
 
 LARGE = 10  # margins: an effect so large is the most that a study is planned for
 FEWEST_SEEDS = 3  # a claim from two seeds is always fragile
@@ -18,6 +20,10 @@ class SeedSd:
     value: float
     source: str  # where it comes from, in words
     known: bool  # measured or declared; otherwise assumed
+    correlation: float = 0.0  # of two arms with the same seed
+
+
+NOTHING: Mapping[str, SeedSd] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,11 @@ class Outlook:
     sight: stats.Sight | None  # of comparisons: what equivalence costs
 
 
-def expected_sd(plan: Plan, workload: str, measured: Mapping[str, float | None]) -> SeedSd:
+def expected_sd(plan: Plan, workload: str, measured: Mapping[str, SeedSd]) -> SeedSd:
     """The seed SD of a workload: measured before, declared in the study, or the luck of its images alone."""
     declared = plan.study.get("seed_sd")
-    if (found := measured.get(workload)) is not None:
-        return SeedSd(found, "measured by earlier runs", True)
+    if workload in measured:
+        return measured[workload]
     if declared is not None:
         return SeedSd(float(declared), "declared in the study", True)
     images = next(len(w.validation_ids) for w in plan.workloads if w.name == workload)
@@ -46,35 +52,45 @@ def expected_sd(plan: Plan, workload: str, measured: Mapping[str, float | None])
     return SeedSd(value, words, False)
 
 
-def outlooks(plan: Plan, sds: Mapping[str, SeedSd]) -> list[Outlook]:
+def outlooks(plan: Plan, measured: Mapping[str, SeedSd] = NOTHING) -> list[Outlook]:
     """What the plan can see, for every workload and family of claims."""
     found = []
     for workload in (w.name for w in plan.workloads):
-        seeds, claims = len(confirm_seeds(plan)), _claims(plan, workload)
-        sd, margin, level = sds[workload], plan.judgement.margin, plan.judgement.level
-        seen = stats.sight(seeds, sd.value, claims, margin, level=level) if claims else None
+        seeds, claims = seeds_per_arm(plan), _claims(plan, workload)
+        sd, margin, level = expected_sd(plan, workload, measured), plan.judgement.margin, plan.judgement.level
+        shared = _shared_noise(plan, sd, claims)
+        seen = stats.sight(seeds, sd.value, claims, margin, shared, level=level) if claims else None
         if seen:
             found.append(Outlook(workload, "comparison", claims, seeds, sd, seen.detectable, seen))
         own = [contrast for contrast in plan.contrasts if contrast.workload == workload]
         for kind in dict.fromkeys(contrast.kind for contrast in own):
             family = [list(contrast.weights.values()) for contrast in own if contrast.kind == kind]
-            widest = max(
-                stats.contrast_detectable(w, seeds, sd.value, len(family), level=level) for w in family
-            )
-            found.append(Outlook(workload, kind, len(family), seeds, sd, widest, None))
+            each = (stats.contrast_detectable(w, seeds, sd.value, len(family), level=level) for w in family)
+            found.append(Outlook(workload, kind, len(family), seeds, sd, max(each), None))
     return found
 
 
-def confirm_seeds(plan: Plan) -> tuple[int, ...]:
-    """The seeds that will judge: of the confirming phase, or of the rule that will choose its runs."""
-    coming: list[Rule] = [rule for rule in plan.later if rule.phase == "confirm"]
-    if coming:
-        return coming[0].seeds
-    listed: list[Phase] = [phase for phase in plan.phases if phase.name == "confirm"]
-    return tuple(sorted({run.seed for phase in listed for run in phase.runs}))
+def seeds_per_arm(plan: Plan) -> int:
+    """How many seeds will judge an arm: at the last look, of the rule that will choose, or as listed."""
+    if plan.judgement.looks:
+        return plan.judgement.looks[-1]
+    if coming := [rule for rule in plan.later if rule.phase == "confirm"]:
+        return len(coming[0].seeds)
+    names = {pair.arm for pair in plan.comparisons}
+    confirm = [run for phase in plan.phases if phase.name == "confirm" for run in phase.runs]
+    counts = Counter((run.workload, run.arm) for run in confirm if run.arm in names)
+    return min(counts.values(), default=0)
 
 
-def check_outlook(plan: Plan, found: list[Outlook]) -> None:
+def _shared_noise(plan: Plan, sd: SeedSd, claims: int) -> float:
+    """The correlation that makes 2 (1 - correlation) sd² the variance of a difference of one arm's seed.
+
+    Where seeds are not shared the baseline has √k times as many, so its part of the variance is 1 / √k.
+    """
+    return sd.correlation if plan.judgement.pairing == "seeds" else (1 - claims**-0.5) / 2
+
+
+def check_outlook(plan: Plan, found: Sequence[Outlook]) -> None:
     """Refuse a plan that can show nothing; InputError says how many seeds would.
 
     Nothing: every claim would be fragile (two seeds), or, where the seed SD is known, neither an effect of ten
