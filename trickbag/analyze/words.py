@@ -29,6 +29,8 @@ def sentence(arm: ArmResult, setting: Setting) -> str:
 def _claim(arm: ArmResult, margin: float) -> str:
     """What was found about the accuracy, on the validation images."""
     a, name, other = arm.accuracy, arm.name, arm.comparison
+    if arm.phase == "tune":
+        return f"{name}: tuned so far, not judged."
     if a is None or arm.verdict == "not analysed":
         return f"{name}: too few finished seeds to say anything."
     size, interval = f"{signed(a.effect)} points", f"95 % interval {between(a.low, a.high)}"
