@@ -137,11 +137,15 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
 
 
 def _shown(runs: Runs, workload: str) -> list[ArmRuns]:
-    """The arms of a workload that stand in the picture, each once, with at least two finished seeds."""
+    """The arms of a workload that stand in the picture, each once: those with two finished seeds or more.
+
+    Of one phase alone, the last that the baseline is in: phases never mix.
+    """
+    phase = runs[workload, BASELINE].phase
     own = [
         found
         for found in runs.values()
-        if found.arm.workload == workload and found.arm.role in ("arm", "duration")
+        if found.arm.workload == workload and found.arm.role in ("arm", "duration") and found.phase == phase
     ]
     return [found for found in distinct(own) if len(found.bits) >= 2]
 

@@ -24,6 +24,7 @@ from trickbag.run.planned import resolve_planned
 from trickbag.run.turns import TURN_SECONDS, Timekeeper, TimingListener, Turns, judged_arms
 from trickbag.train import Session, device_of, start_session
 
+LOOK_AROUND = 1.0  # seconds before the start in which the load of others is measured
 SEED = 1  # of all sessions; the pace does not depend on it
 TEACHER = "loss.distillation.teacher"
 
@@ -70,10 +71,10 @@ def _need_teachers(folder: Path, plan: Plan) -> None:
 
 
 def _load_before(listener: TimingListener) -> float:
-    """The share of the cores that others use in the second before the start."""
+    """The share of the cores that others use just before the start."""
     meter = LoadMeter()
     with meter.measuring():
-        time.sleep(1.0)
+        time.sleep(LOOK_AROUND)
     if warning := load_warning(meter.share):
         listener.say(f"before the start, {warning}")
     return meter.share

@@ -72,7 +72,7 @@ def cell_fragile(
     small = (-margin < norm * found.low_90) & (norm * found.high_90 < margin)
     few = complete.shape[1] < 3
     claim = np.array([word != "undecided" for word in verdicts])
-    return ~shares(verdicts, found.low > 0, found.high < 0, small) | (few & claim)
+    return np.asarray(~shares(verdicts, found.low > 0, found.high < 0, small) | (few & claim))
 
 
 def contrast_correlation(weights: ArrayLike) -> Floats:
