@@ -7,6 +7,7 @@ from trickbag.records.result import (
     Across,
     ArmResult,
     Attribution,
+    ContrastResult,
     CostPoint,
     Longer,
     Noise,
@@ -51,6 +52,14 @@ ATTRIBUTION = {
         "the whole stack's gain exactly.",
     ),
 }
+INTERACTION = {
+    "better": "more together",
+    "better but small": "a little more together",
+    "equivalent": "they add up",
+    "worse": "less together",
+    "undecided": "undecided",
+    "not analysed": "not analysed",
+}
 
 
 class Fact(NamedTuple):
@@ -91,7 +100,7 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
         found.append(Fact("On the test images", test_effect(arm), f"{opened(results)}{mean}"))
     if arm.equals_longer:
         meaning = "the baseline would have to train this much longer to be as accurate"
-        found.append(Fact("Worth in training", longer(arm.equals_longer), meaning))
+        found.append(Fact("In training time", longer(arm.equals_longer), meaning))
     if arm.faster_and_kept:
         meaning = f"not less accurate by the margin of {number(results.margin)} pp, and faster: one claim"
         found.append(Fact("Joint claim", JOINT, meaning))
@@ -127,13 +136,9 @@ def spread_facts(spread: Spread | None) -> list[Fact]:
         meaning = "their differences lie far from the others'; kept in every number"
         found.append(Fact("Outlying seeds", listed(spread.outlying_seeds), meaning))
     if spread and spread.diverged_p is not None:
-        found.append(Fact("Rate of divergence", "tested", divergence(spread.diverged_p)))
+        said = f"differs {beyond_chance(spread.diverged_p)}"
+        found.append(Fact("Rate of divergence", said, "from the comparison's"))
     return found
-
-
-def divergence(p: float) -> str:
-    """What the test of equal divergence says, in words."""
-    return f"it and its comparison differ {beyond_chance(p)}"
 
 
 def test_effect(arm: ArmResult) -> str:
@@ -149,9 +154,10 @@ def opened(results: Results) -> str:
 
 def longer(value: Longer) -> str:
     """What an arm's gain is worth in training time."""
-    low = "less" if value.low is None else number(value.low)
-    high = "more than was tried" if value.high is None else number(value.high)
-    return f"equals training the baseline {number(value.times)} times as long, {low} to {high}"
+    text = f"equals training the baseline {number(value.times)} times as long"
+    if value.low is None:
+        return text + (", how surely is not known" if value.high is None else f", at most {number(value.high)}")
+    return text + f", {number(value.low)} " + ("or more" if value.high is None else f"to {number(value.high)}")
 
 
 def to_target(value: ToTarget) -> str:
@@ -192,6 +198,11 @@ def heterogeneity(across: Across) -> str:
         f"The effects differ {beyond_chance(across.heterogeneity_p)}; SD of the true effects between workloads "
         f"(tau) {number(across.tau)} pp, share of the scatter that is not chance (I²) {share(across.i_squared)}."
     )
+
+
+def part_verdict(part: ContrastResult) -> str:
+    """The verdict on what a factor carries; on an interaction, whether two factors bring more or less together."""
+    return INTERACTION[part.verdict] if part.kind == "interaction" else part.verdict
 
 
 def prediction(across: Across) -> str:
@@ -241,13 +252,15 @@ def scope_lines(results: Results) -> tuple[str, ...]:
     sure = share(results.level)
     new = any(arm.new_images for arm in results.arms)
     test = "no number here is from it" if not results.test_openings else "its numbers are marked as test"
-    images = "; they are given in each arm's details, and drawn thin" if new else ""
+    images = "; those intervals are given apart, and labelled" if new else ""
+    levels = {level(arm) for arm in results.arms}
     return (
         *(f"{name}: {text}" if len(results.baselines) > 1 else text for name, text in results.scope.items()),
         f"Effects are differences of mean accuracy in percentage points (pp) over the same seeds; their "
         f"intervals are simultaneous {sure} intervals.",
         f"Intervals speak about new seeds on this evaluation set. New images would widen them{images}.",
         f"The declared margin of practical interest is ±{number(results.margin)} pp.",
+        f"Tuning before judging: {'; '.join(sorted(levels)) or 'none'}.",
         f"All choices were made on validation images; {opened(results)}, {test}.",
     )
 

@@ -124,6 +124,13 @@ def axis(spans: Iterable[Span], margin: float) -> Axis:
     return Axis(low - pad, high + pad)
 
 
+def whole_axis(spans: Iterable[Span], margin: float) -> Axis:
+    """An axis that holds zero, the margin band and every interval."""
+    shown = list(spans)
+    low, high = min([-margin, *(a.low for a in shown)]), max([margin, *(a.high for a in shown)])
+    return Axis(low - 0.06 * (high - low), high + 0.06 * (high - low))
+
+
 def effect_axis(arms: Iterable[ArmResult], margin: float) -> Axis:
     """The axis of accuracy effects with both of their intervals, on these images and on new ones."""
     both = [span for arm in arms for span in (arm.accuracy, arm.new_images) if span]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trickbag.records.result import Interval
+from trickbag.records.result import Accuracy, Interval
 
 CHARTS_MISSING = "Charts need the packages altair and vl-convert-python; the tables say the same."
 TIME_CAVEAT = "indicative, not measured: runs were side by side"
@@ -63,7 +63,7 @@ def interval(low: float, high: float, digits: int = 2) -> str:
     return f"[{points(low, digits)}, {points(high, digits)}]"
 
 
-def measured(value: Interval, digits: int = 2) -> str:
+def measured(value: Accuracy | Interval, digits: int = 2) -> str:
     """An estimate with its interval."""
     return f"{points(value.effect, digits)} {interval(value.low, value.high, digits)}"
 

@@ -36,24 +36,28 @@ def cost(canvas: Canvas, points: Sequence[CostPoint], baseline: str, width: int)
     line = front.mark_line(color="var(--better)", strokeWidth=1.2, strokeDash=[4, 3], opacity=0.8)
     drawing = alt.layer(line, across, upright, marks, *_names(canvas, x, y))
     rows = [_row(point, size, point.name == baseline) for point in points]
-    ends = {"left": reach[0] + 0.6 * (reach[1] - reach[0]), "points": rows}
-    named = [row for row in rows if row["named"]]
+    middle = reach[0] + 0.6 * (reach[1] - reach[0])
+    named = [row for row in rows if row["front"]]
     datasets = {
         "points": rows,
         "front": [row for row in rows if row["front"]],
-        "left": [row for row in named if row["seconds"] <= ends["left"]],
-        "right": [row for row in named if row["seconds"] > ends["left"]],
+        "left": [row for row in named if row["seconds"] <= middle],
+        "right": [row for row in named if row["seconds"] > middle],
+        "reference": [row for row in rows if row["reference"] and not row["front"]],
     }
     return canvas.svg(canvas.spec(drawing.properties(width=width - 70, height=HEIGHT)), datasets)
 
 
 def _names(canvas: Canvas, x: Any, y: Any) -> list[Any]:
     """Names beside their points where there is room: below right or above left, off the rising front."""
+    sides = (("left", "left", 7, 12), ("right", "right", -7, -10), ("reference", "left", 7, 22))
+    halo = {"fill": "var(--paper)", "stroke": "var(--paper)", "strokeWidth": 4}
     return [
         canvas.rows(side)
-        .mark_text(fontSize=12, align=side, dx=dx, dy=dy, fill="var(--ink)", limit=220)
+        .mark_text(fontSize=12, align=align, dx=dx, dy=dy, limit=220, **paint)
         .encode(x=x, y=y, text="name:N")
-        for side, dx, dy in (("left", 7, 12), ("right", -7, -10))
+        for paint in (halo, {"fill": "var(--ink)"})
+        for side, align, dx, dy in sides
     ]
 
 
@@ -69,7 +73,7 @@ def _row(point: CostPoint, size: int, baseline: bool) -> dict[str, Any]:
         "accuracy_low": point.accuracy.low,
         "accuracy_high": point.accuracy.high,
         "front": point.on_front,
-        "named": point.on_front or baseline,
+        "reference": baseline,
         "ink": ink,
         "fill": ink if point.on_front else "var(--paper)",
         "shape": "circle" if point.measured else "square",

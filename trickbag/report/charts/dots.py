@@ -12,6 +12,7 @@ from trickbag.report.wording import visible
 
 ROW = 26  # pixels
 LABELS = 0.42  # largest share of a chart's width that names may take
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.5, 2, 3, 5, 10, 20, 50)  # ticks
 LETTER = 7.5  # pixels, about
 
 
@@ -60,7 +61,8 @@ def _spec(canvas: Canvas, scale: Scale, width: int, room: int, rows: int) -> dic
     """The chart of so many rows, of which the names take `room` pixels of the width."""
     alt = canvas.alt
     domain = alt.Scale(domain=[scale.low, scale.high], nice=False, type="log" if scale.log else "linear")
-    ticks = alt.Axis(tickCount=width // 90, **({"format": ".3~f"} if scale.log else {}))
+    ratios = [tick for tick in RATIOS if scale.low <= tick <= scale.high]
+    ticks = alt.Axis(**{"values": ratios, "format": "~r"} if scale.log else {"tickCount": width // 90})
     x = alt.X("value:Q", title=scale.title, scale=domain, axis=ticks)
     names = {"labelLimit": room, "labelPadding": 12, "ticks": False, "domain": False, "grid": False}
     by_row = alt.Axis(labelExpr="data('rows')[datum.value].label", **names)
@@ -81,14 +83,21 @@ def _spec(canvas: Canvas, scale: Scale, width: int, room: int, rows: int) -> dic
 
 
 def _far(alt: Any, base: Any, x: Any) -> list[Any]:
-    """The values in words of what lies outside the axis, at its edges."""
+    """At the edges: arrows where an interval goes on, and in words the estimates that lie outside."""
     fill = alt.Fill("ink:N", scale=None)
-    return [
+    words = [
         base.transform_filter(alt.datum.side == side)
         .mark_text(fontSize=12, strokeWidth=0, align=side, dx=dx)
         .encode(x=x, text="far:N", fill=fill)
         for side, dx in (("left", 12), ("right", -12))
     ]
+    arrows = [
+        base.transform_filter(alt.datum[cut])
+        .mark_text(fontSize=12, strokeWidth=0, text=arrow)
+        .encode(x=alt.X(end), fill=fill)
+        for cut, arrow, end in (("cut_low", "◀", "wide_low:Q"), ("cut_high", "▶", "wide_high:Q"))
+    ]
+    return words + arrows
 
 
 def _row(i: int, row: Dot, scale: Scale) -> dict[str, Any]:
@@ -102,6 +111,8 @@ def _row(i: int, row: Dot, scale: Scale) -> dict[str, Any]:
         "high": scale.clamp(row.high),
         "wide_low": scale.clamp(wide[0]),
         "wide_high": scale.clamp(wide[1]),
+        "cut_low": min(row.low, wide[0]) < scale.low <= row.value,
+        "cut_high": max(row.high, wide[1]) > scale.high >= row.value,
         "ink": ink,
         "fill": "var(--paper)" if row.hollow else ink,
         "shape": row.shape,

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from trickbag.records.result import Across, ArmResult, Attribution
 from trickbag.report.charts.canvas import Canvas
 from trickbag.report.charts.dots import Dot, Scale, dots
-from trickbag.report.groups import Axis, Group, axis, effect_axis, label
+from trickbag.report.groups import Axis, Group, axis, effect_axis, label, whole_axis
 from trickbag.report.wording import HOLLOW, SIGNS, TIME_SIGNS, points, ratio
 
 SHORT = 500  # pixels of width below which names come without what the table says of them
@@ -47,7 +47,7 @@ def attribution(canvas: Canvas, shares: Attribution, margin: float, width: int) 
     ]
     if shares.total:
         rows.append(Dot("whole stack", shares.total.effect, shares.total.low, shares.total.high, "ink", DIAMOND))
-    scale = axis([*spans, *([shares.total] if shares.total else [])], margin)
+    scale = whole_axis([*spans, *([shares.total] if shares.total else [])], margin)
     return dots(canvas, rows, _points(scale, margin), width)
 
 
