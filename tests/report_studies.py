@@ -204,8 +204,8 @@ def factorial() -> Results:
     gains = {"cosine": 0.71, "label_smoothing": 0.38, "mixup": -0.05, "zero_gamma": 0.02}
     specs = [(n, "better" if g > 0.3 else "undecided", g, 0.21, {}) for n, g in gains.items()]
     specs.append(("the stack", "better", 0.94, 0.24, {"tricks": names}))
-    base = study("which-carry-it", {"resnet20 on cifar10": (91.6, tuple(specs))}, 0.15, 6, 20,
-                 "The stack gains +0.94 pp; cosine carries two thirds of it, label smoothing most of the rest.")  # fmt: skip
+    text = "The stack gains +0.94 pp; cosine carries two thirds of it, label smoothing most of the rest."
+    base = study("which-carry-it", {"resnet20 on cifar10": (91.6, tuple(specs))}, 0.15, 6, 20, text)
 
     def part(kind: str, name: str, effect: float, half: float) -> ContrastResult:
         verdict = "better" if effect > half else "worse" if effect < -half else "undecided"
@@ -239,7 +239,10 @@ def several_workloads() -> Results:
         "zero_gamma": ((0.04, 0.11, -0.08, 0.02), 0.02, 0.13, None, 0.0, 0.0, 0.93),
     }
     specs = {
-        load: (90.0 + i, tuple((name, _verdict(row[0][i]), row[0][i], 0.21, {}) for name, row in table.items()))
+        load: (
+            90.0 + i,
+            tuple((name, _verdict(row[0][i]), row[0][i], 0.21, {}) for name, row in table.items()),
+        )
         for i, load in enumerate(loads)
     }
     across = tuple(
@@ -305,8 +308,13 @@ def everything() -> Results:
                                    accuracy=between(94.3 + a.effect, 0.11), on_front=arm_.name != "mixup",
                                    measured=bool(t and t.seconds)))  # fmt: skip
         arms.append(arm_.model_copy(update=more))
-    timing = TimingSession(rounds=9, other_load=0.07, warning="other processes used 7 % of the cores; below 2 % is quiet",
-                           machine={"cpu": "Made-up 9000", "cores": 2}, written="2026-01-08T08:00:00+00:00")  # fmt: skip
+    timing = TimingSession(
+        rounds=9,
+        other_load=0.07,
+        warning="other processes used 7 % of the cores; below 2 % is quiet",
+        machine={"cpu": "Made-up 9000", "cores": 2},
+        written="2026-01-08T08:00:00+00:00",
+    )
     noise = base.noise[0].model_copy(update={"smallest_sd": 0.12, "largest_sd": 0.31, "equal_sd_p": 0.0213})
     return base.model_copy(update={
         "arms": tuple(arms), "costs": tuple(costs), "timing": timing, "noise": (noise,), "phases": PHASES,

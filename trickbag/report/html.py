@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from trickbag.records.result import ArmResult, Results
-from trickbag.report import facts, groups, numbers, wording
+from trickbag.report import facts, findings, groups, numbers, wording
 from trickbag.report.charts import pictures
 from trickbag.report.charts.canvas import Canvas, canvas
 from trickbag.report.charts.cost import cost
@@ -42,6 +43,7 @@ def render_html(results: Results) -> str:
         w=wording,
         g=groups,
         f=facts,
+        d=findings,
         n=numbers,
     )
     return page.lstrip()
@@ -102,8 +104,7 @@ def _draw(draw: Canvas, group: Group, results: Results) -> Pictures:
         effects=pair(lambda width: pictures.effects(draw, shown, group, margin, width)) if shown else [],
         effect_arms=shown,
         attributions=[
-            pair(lambda width, s=shares: pictures.attribution(draw, s, margin, width))
-            for shares in group.attributions
+            pair(partial(pictures.attribution, draw, shares, margin)) for shares in group.attributions
         ],
         times=pair(lambda width: pictures.times(draw, timed, group, results.time_margin, width))
         if timed

@@ -10,10 +10,11 @@ from trickbag.report.wording import interval, number, numbered, points, ratio, s
 
 MOST_ROWS = 40  # of a table that fits on a page; more go on in the next one
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "−": "$-$", "–": r"\textendash{}", "×": r"$\times$", "±": r"$\pm$", "·": r"$\cdot$",
-    "→": r"$\rightarrow$", "²": "$^2$", "ß": r"\ss{}", "�": "?",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+    "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "−": "$-$",
+    "–": r"\textendash{}", "×": r"$\times$", "±": r"$\pm$", "·": r"$\cdot$", "→": r"$\rightarrow$",
+    "²": "$^2$", "ß": r"\ss{}", "�": "?",
 }  # fmt: skip
 ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u030a": "r", "\u030c": "v",
@@ -43,9 +44,9 @@ def _character(c: str) -> str:
     """One character as LaTeX text."""
     if c in SPECIAL or c.isascii():
         return SPECIAL.get(c, c)
-    base, *marks = unicodedata.normalize("NFD", c)
-    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in ACCENTS:
-        return f"\\{ACCENTS[marks[0]]}{{{base}}}"
+    parts = unicodedata.normalize("NFD", c)
+    if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in ACCENTS:
+        return f"\\{ACCENTS[parts[1]]}{{{parts[0]}}}"
     return f"\\texttt{{U+{ord(c):04X}}}"
 
 
@@ -53,7 +54,9 @@ def _tables(group: Group, index: int, results: Results) -> str:
     """A workload's table, in parts where it is too long for a page."""
     chunks = [group.judged[i : i + MOST_ROWS] for i in range(0, len(group.judged), MOST_ROWS)] or [()]
     return "\n".join(
-        _table(group, chunk, results, f"tab:trickbag-{index + 1}" + (f"-{part + 1}" if part else ""), part > 0)
+        _table(
+            group, chunk, results, f"tab:trickbag-{index + 1}" + (f"-{part + 1}" if part else ""), part > 0
+        )
         for part, chunk in enumerate(chunks)
     )
 
@@ -70,14 +73,15 @@ def _table(group: Group, arms: tuple[ArmResult, ...], results: Results, name: st
     if timed:
         head, first = [*head, "Time ratio"], [*first, ""]
     lines = [[*head, "Seeds"], [*first, str(base.seeds)], *(_row(arm, group, timed, tested) for arm in arms)]
-    written = ["{}" * line[0].startswith("[") + " & ".join(line) + r" \\" for line in lines]  # [ is \\'s argument
+    written = [
+        "{}" * line[0].startswith("[") + " & ".join(line) + r" \\" for line in lines
+    ]  # [ is \\'s argument
     caption = escape("Continued from the table before.") if goes_on else _caption(group, results)
     columns = "lr" + "r" * tested + "l" + "r" * timed + "r"
-    return "\n".join([
-        r"\begin{table}", r"\centering", r"\small", f"\\caption{{{caption}}}", f"\\label{{{name}}}",
-        f"\\begin{{tabular}}{{{columns}}}", r"\toprule", written[0], r"\midrule", *written[1:], r"\bottomrule",
-        r"\end{tabular}", r"\end{table}", "",
-    ])  # fmt: skip
+    above = [r"\begin{table}", r"\centering", r"\small", f"\\caption{{{caption}}}", f"\\label{{{name}}}"]
+    above += [r"\vspace{\abovecaptionskip}", f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    below = [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
+    return "\n".join([*above, written[0], r"\midrule", *written[1:], *below])
 
 
 def _row(arm: ArmResult, group: Group, timed: bool, tested: bool) -> list[str]:
@@ -112,5 +116,6 @@ def _caption(group: Group, results: Results) -> str:
     if results.test_openings:
         told.append(f"In all, {opened(results)}.")
     if group.screened:
-        told.append(f"{numbered(len(group.screened), 'arm')} judged by screening alone: not listed, and no evidence.")
+        arms = numbered(len(group.screened), "arm")
+        told.append(f"Not listed: {arms} with screening estimates alone, which are no evidence of no effect.")
     return escape(" ".join(told))

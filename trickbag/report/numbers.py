@@ -22,9 +22,7 @@ def _interval(value: Interval | None) -> str:
 
 
 COLUMNS: dict[str, Callable[[Any], str]] = {  # of an arm against its comparison
-    "90 % interval, pp": lambda a: (
-        interval(a.accuracy.low_90, a.accuracy.high_90) if a.accuracy else MISSING
-    ),
+    "90 % interval, pp": lambda a: interval(a.accuracy.low_90, a.accuracy.high_90) if a.accuracy else MISSING,
     "Adjusted p": lambda a: _p(a.p_adjusted),
     "Paired seeds": lambda a: str(a.paired_seeds),
     "Error rate, change in %": lambda a: _interval(a.relative_error),

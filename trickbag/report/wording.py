@@ -36,6 +36,7 @@ TIME_SIGNS: dict[str, Sign] = {
     "undecided": Sign("?", "undecided", "circle", "magenta"),
     "not measured": Sign("–", "none", "cross", "dim"),
 }
+CHANCE = 0.05  # p-values below it are worded as more than chance explains
 HOLLOW = ("better but small", "undecided")  # verdicts whose marks are not filled in charts
 
 
@@ -83,6 +84,13 @@ def share(value: float | None) -> str:
 def p_value(p: float) -> str:
     """A p-value, as it stands in parentheses."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def beyond_chance(p: float) -> str:
+    """Whether a difference is more than chance explains, with the p-value in parentheses."""
+    return (
+        f"{'more than chance explains' if p < CHANCE else 'no more than chance may explain'} ({p_value(p)})"
+    )
 
 
 def plain(value: Any) -> str:

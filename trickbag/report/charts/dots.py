@@ -50,10 +50,12 @@ class Scale:
 def dots(canvas: Canvas, rows: Sequence[Dot], scale: Scale, width: int) -> Markup:
     """The chart, `width` pixels wide; what lies outside the axis stands at its edge, with its value in words."""
     data = [_row(i, row, scale) for i, row in enumerate(rows)]
-    room = int(min(width * LABELS, LETTER * max(len(row["label"]) for row in data) + 12))
+    room = int(min(width * LABELS, LETTER * max((len(row["label"]) for row in data), default=0) + 12))
     bands = [{"low": scale.clamp(scale.band[0]), "high": scale.clamp(scale.band[1])}] if scale.band else []
     zero = [{"value": scale.clamp(scale.reference)}]
-    return canvas.svg(_spec(canvas, scale, width, room, len(rows)), {"rows": data, "band": bands, "zero": zero})
+    return canvas.svg(
+        _spec(canvas, scale, width, room, len(rows)), {"rows": data, "band": bands, "zero": zero}
+    )
 
 
 @lru_cache(maxsize=8)

@@ -14,9 +14,7 @@ SHORT = 500  # pixels of width below which names come without what the table say
 DIAMOND, CIRCLE = "diamond", "circle"
 
 
-def effects(
-    canvas: Canvas, arms: Sequence[ArmResult], group: Group, margin: float, width: int
-) -> Markup:
+def effects(canvas: Canvas, arms: Sequence[ArmResult], group: Group, margin: float, width: int) -> Markup:
     """Effect of every arm: a dot with its interval, thin the one for new images, over zero and the margin."""
     short = width < SHORT and len({arm.name for arm in arms}) == len(arms)
     rows = []
@@ -46,7 +44,9 @@ def attribution(canvas: Canvas, shares: Attribution, margin: float, width: int) 
         for part in shares.parts
     ]
     if shares.total:
-        rows.append(Dot("whole stack", shares.total.effect, shares.total.low, shares.total.high, "ink", DIAMOND))
+        rows.append(
+            Dot("whole stack", shares.total.effect, shares.total.low, shares.total.high, "ink", DIAMOND)
+        )
     scale = whole_axis([*spans, *([shares.total] if shares.total else [])], margin)
     return dots(canvas, rows, _points(scale, margin), width)
 
