@@ -321,3 +321,14 @@ def everything() -> Results:
         "amendments": (LATER,), "test_openings": 2, "time_margin": 1.5, "dropped": {"sam+fp16": "sam excludes fp16"},
         "openings": ("2026-01-07T00:00:00+00:00", "2026-01-09T00:00:00+00:00"),
     })  # fmt: skip
+
+
+def complete() -> Results:
+    """Everything at once: the same study with attribution and several workloads besides."""
+    base = everything()
+    here = {"workload": base.baseline.workload}
+    shares = [
+        a.model_copy(update={**here, "parts": tuple(p.model_copy(update=here) for p in a.parts)})
+        for a in factorial().attributions
+    ]
+    return base.model_copy(update={"attributions": tuple(shares), "across": several_workloads().across})

@@ -47,7 +47,7 @@ def verdict_table(results: Results, width: int = 100) -> Table:
         header_style="bold",
         title_justify="left",
     )
-    timed = TIME if width >= FULL + TIME and any(group.timed for group in groups(results)) else 0
+    timed = TIME if width >= FULL + TIME + SMALLEST and any(group.timed for group in groups(results)) else 0
     spare = width - FULL - timed
     layout = Layout(width >= TIGHT, min(WIDEST, spare) if spare >= SMALLEST else 0, bool(timed))
     for name, options in _columns(results, width, layout).items():

@@ -30,9 +30,10 @@ class Canvas:
             aria=False,
             font="system-ui, sans-serif",
             padding={"left": 16, "right": 8, "top": 6, "bottom": 4},
+            axis={**axes, "labelFontSize": 12, "titleFontSize": 12},
+            view={"stroke": None},
         )
-        chart = chart.configure_axis(**axes, labelFontSize=12, titleFontSize=12)
-        found: dict[str, Any] = chart.configure_view(stroke=None).to_dict()
+        found: dict[str, Any] = chart.to_dict()
         return found
 
     def svg(self, spec: dict[str, Any], datasets: dict[str, list[dict[str, Any]]]) -> Markup:
