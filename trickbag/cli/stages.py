@@ -1,5 +1,6 @@
 """The stages of a study as verbs: plan, run, status, analyze, report; `study` and `demo` do them all."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def study(
     from trickbag.lab import freeze
 
     freeze(file, out, fields or [])
-    failed = _run(out, _machine(out, []))
+    failed = _run(out, machine_of(out, []))
     analyze(out)
     report(out)
     raise typer.Exit(1 if failed else 0)
@@ -46,38 +47,69 @@ def plan(
     ],
     fields: Fields = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Freeze the plan here.")] = None,
+    amend: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Change the frozen plan in DIR, as in seeds=12.")
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Earlier study of the same recipes: how noisy they are."),
+    ] = None,
 ) -> None:
-    """Show every arm's difference from the baseline and every run; with --out, freeze the plan."""
+    """Show every arm and run, what they cost and what they can see; freeze the plan, or amend a frozen one."""
     from trickbag.cli.show_plan import show_plan
     from trickbag.records.plan import read_plan
 
+    fields = fields or []
+    if amend is not None:
+        from trickbag.lab import amend as amend_folder
+
+        show_plan(amend_folder(_planned(Path(study)), amend, fields), Console())
+        return
     if Path(study).is_dir():
+        if fields:
+            raise InputError(
+                f"{study}: its plan is frozen; change it with --amend 'reason' {' '.join(fields)}"
+            )
         show_plan(read_plan(Path(study)).plan(), Console())
         return
+    from trickbag.cli.show_price import show_price
     from trickbag.lab import freeze
+    from trickbag.pricing import price
     from trickbag.study import load_study, make_plan
+    from trickbag.study.prospect import check_outlook
 
-    fields = fields or []
-    show_plan(freeze(study, out, fields) if out else make_plan(*load_study(study, fields)), Console())
+    loaded, base = load_study(study, fields)
+    made = make_plan(loaded, base)
+    show_plan(made, Console())
+    with Console(stderr=True).status("timing a few steps of every arm"):
+        found = price(made, loaded.machine, base, like)
+    show_price(found, made.judgement.margin, Console())
+    check_outlook(made, found.outlooks)
+    if out:
+        freeze(study, out, fields)
 
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
-    raise typer.Exit(1 if _run(folder, _machine(folder, fields or [])) else 0)
+    raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far a study is."""
     from trickbag.cli.live import as_plain, state_table
+    from trickbag.cli.show_plan import to_come
     from trickbag.records.plan import read_plan
     from trickbag.run.state import Tracker
 
-    state = Tracker(folder, read_plan(folder).plan()).refresh()
+    plan = read_plan(folder).plan()
+    state = Tracker(folder, plan).refresh()
     console = Console()
     if as_json:
-        console.print_json(data=as_plain(state))
-    else:
-        console.print(state_table(state, eta=None))
+        console.print_json(data={**as_plain(state), "to_come": to_come(plan)})
+        return
+    console.print(state_table(state, eta=None))
+    for line in to_come(plan):
+        console.print(f"to come: {line}", highlight=False)
 
 
 def analyze(folder: Folder) -> None:
@@ -95,11 +127,25 @@ def report(folder: Folder) -> None:
     print(f"report: {write_report(folder)}")
 
 
-def _machine(folder: Path, fields: list[str]) -> Machine:
-    """The study's machine block, with overrides."""
+def open_test(folder: Folder) -> None:
+    """Open the sealed test bits of a finished study; every opening is logged in plan.json and counted."""
+    from trickbag.cli.test_table import print_test
+    from trickbag.lab import open_test as open_test_bits
+
+    print_test(open_test_bits(folder), Console())
+
+
+def _planned(folder: Path) -> Path:
+    """The folder, which must be one of a planned study."""
     if not (folder / STUDY).exists():
         raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
-    plain = dict(read_yaml(folder / STUDY).get("machine", {}))
+    return folder
+
+
+def machine_of(folder: Path, fields: list[str]) -> Machine:
+    """The study's machine block, with overrides; on what the last digits depend, the plan has the say."""
+    plain = dict(read_yaml(_planned(folder) / STUDY).get("machine", {}))
+    plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
     for path, value in parse_overrides(fields).items():
         section, _, name = path.partition(".")
         if section != "machine" or not name:
@@ -109,12 +155,16 @@ def _machine(folder: Path, fields: list[str]) -> Machine:
 
 
 def _run(folder: Path, machine: Machine) -> int:
-    """Run with a live display; how many runs failed or died."""
+    """Run all phases with a live display; how many runs failed or died, or wait because a cap is used up."""
     from trickbag.cli.live import Live
+    from trickbag.lab import run_phases
     from trickbag.records.plan import read_plan
-    from trickbag.run.driver import AGAIN, as_planned, run_study, workers
+    from trickbag.run.driver import AGAIN, as_planned, workers
 
     machine = as_planned(read_plan(folder).plan(), machine)
     with Live(Console(), workers(machine)) as live:
-        tracker = run_study(folder, machine, live.show)
-    return sum(record.status in AGAIN for record in tracker.records.values())
+        tracker = run_phases(folder, machine, live.show)
+    if tracker.stopped:
+        print(f"trickbag: {tracker.stopped}", file=sys.stderr)
+    failed = sum(record.status in AGAIN for record in tracker.records.values())
+    return failed + bool(tracker.stopped)

@@ -1,20 +1,34 @@
 """From a study to its plan: every arm resolved, every run listed, the test that will judge them fixed."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from trickbag.errors import InputError
-from trickbag.recipe import Recipe, apply, compose, diff, leaves
-from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
+from trickbag.recipe import IncompatibleTricks, Recipe, apply, compose, diff, leaves
+from trickbag.records.plan import Arm, Comparison, Contrast, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
-from trickbag.rng import Streams
-from trickbag.study.design import TEACHER, NamedArm, arms, pairs, tricks_of
+from trickbag.study.cap import check_cap
+from trickbag.study.design import (
+    TEACHER,
+    NamedArm,
+    arms,
+    contrasts,
+    describe_design,
+    pairs,
+    refuse_gaps,
+    tricks_of,
+)
+from trickbag.study.durations import duration_arms
 from trickbag.study.load import baseline_of
+from trickbag.study.phases import first_phases
+from trickbag.study.runs import planned_run
 from trickbag.study.schema import Study, WorkloadSpec
+from trickbag.study.stages import check_keep, judgement, stages
+from trickbag.study.tuning import candidates
 from trickbag.train import Resolved, device_of, resolve
 
 TEACHER_FIELD = "loss.distillation.teacher"
@@ -27,33 +41,50 @@ class _Part:
     workload: Workload
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
+    contrasts: tuple[Contrast, ...]
+    dropped: dict[str, str]  # cells of the design that cannot be, and why
     teacher: tuple[Arm, PlannedRun] | None
 
 
 def make_plan(study: Study, base: Path) -> Plan:
     """Resolve everything and list every run; nothing is written. Raises InputError where something is wrong."""
+    rules = stages(study)
     specs = study.workloads or (WorkloadSpec(name=baseline_of(study, base).data.name),)
     parts = [_part(study, spec, base) for spec in specs]
     teachers = [part.teacher for part in parts if part.teacher]
-    phases = [Phase(name="teacher", runs=tuple(run for _, run in teachers))] if teachers else []
-    runs = tuple(run for part in parts for run in _runs(part, study.seed_list))
-    if len({run.id for run in runs}) < len(runs):
-        raise InputError(
-            "workloads: two of them are one and the same; each needs a name and a change of its own"
-        )
-    return Plan(
+    designed = [arm for part in parts for arm in part.arms]
+    more = [arm for part in parts for arm in _more_arms(part, study, base)]
+    comparisons = tuple(pair for part in parts for pair in part.comparisons)
+    check_keep(rules, comparisons)
+    phases, later = first_phases(rules, [*designed, *more], [run for _, run in teachers], study.pairing)
+    plan = Plan(
         study=study.model_dump(mode="json", exclude={"machine"}),
         workloads=tuple(part.workload for part in parts),
-        arms=tuple([arm for part in parts for arm in part.arms] + [arm for arm, _ in teachers]),
-        comparisons=tuple(pair for part in parts for pair in part.comparisons),
-        phases=(*phases, Phase(name="confirm", runs=runs)),
-        judgement=Judgement(margin=study.margin),
+        arms=(*designed, *more, *[arm for arm, _ in teachers]),
+        comparisons=comparisons,
+        contrasts=tuple(contrast for part in parts for contrast in part.contrasts),
+        phases=phases,
+        later=later,
+        judgement=judgement(study),
         machine={
             "device": str(device_of(study.machine)),
             "threads": study.machine.threads,
             "torch": torch.__version__,
         },
+        design=describe_design(study),
+        dropped={name: reason for part in parts for name, reason in part.dropped.items()},
     )
+    if len({run.id for run in plan.runs}) < len(plan.runs):
+        raise InputError(
+            "workloads: two of them are one and the same; each needs a name and a change of its own"
+        )
+    check_cap(plan)
+    return plan
+
+
+def _more_arms(part: _Part, study: Study, base: Path) -> list[Arm]:
+    """The arms that no design asks for: tuning points, and the baseline at other durations."""
+    return [*candidates(part.arms, study, base), *duration_arms(part.arms[0], study, base)]
 
 
 @dataclass(frozen=True)
@@ -72,22 +103,47 @@ def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     own = study if spec.baseline is None else study.model_copy(update={"baseline": spec.baseline})
     baseline = apply(baseline_of(own, base), spec.set, f"workload {spec.name}")
     ground = _Ground(study, spec.name, base, baseline, resolve(baseline, study.machine, base))
-    named = arms(study)
+    named, dropped = _possible(ground, arms(study))
     teacher = _teacher(ground) if _wants_teacher(ground, named) else None
     found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
-    wanted = _comparisons(spec.name, found, pairs(study, list(found)))
+    wanted = _comparisons(spec.name, found, pairs(study, named))
     if not wanted:
         raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
-    return _Part(_workload(ground), tuple(found.values()), tuple(wanted), teacher)
+    effects = contrasts(study, spec.name, named, dropped)
+    return _Part(_workload(ground), tuple(found.values()), tuple(wanted), tuple(effects), dropped, teacher)
+
+
+def _possible(ground: _Ground, named: Sequence[NamedArm]) -> tuple[list[NamedArm], dict[str, str]]:
+    """The arms whose tricks can be on together, and the names of the others with the reason."""
+    dropped = dict[str, str]()
+    for arm in named:
+        try:
+            with _place(ground, arm):
+                compose(ground.baseline, arm.tricks)
+        except IncompatibleTricks as error:
+            dropped[arm.name] = str(error)
+    refuse_gaps(ground.study, dropped)
+    return [arm for arm in named if arm.name not in dropped], dropped
+
+
+@contextmanager
+def _place(ground: _Ground, arm: NamedArm) -> Iterator[None]:
+    """Says of what is wrong in which workload and arm it is; incompatible tricks pass as they are."""
+    try:
+        yield
+    except IncompatibleTricks:
+        raise
+    except InputError as error:
+        raise InputError(f"workload {ground.name}: arm {arm.name}: {error}") from None
 
 
 def _comparisons(workload: str, found: dict[str, Arm], wanted: list[tuple[str, str]]) -> list[Comparison]:
     """The pairs to judge; arms with one fingerprint are one arm with two names, judged once."""
     by_fingerprint = {
-        (found[arm].fingerprint, found[comparison].fingerprint): (arm, comparison)
+        frozenset((found[arm].fingerprint, found[comparison].fingerprint)): (arm, comparison)
         for arm, comparison in reversed(wanted)
     }
-    kept = {pair for fingerprints, pair in by_fingerprint.items() if fingerprints[0] != fingerprints[1]}
+    kept = {pair for fingerprints, pair in by_fingerprint.items() if len(fingerprints) == 2}
     return [Comparison(workload=workload, arm=pair[0], comparison=pair[1]) for pair in wanted if pair in kept]
 
 
@@ -106,10 +162,7 @@ def _workload(ground: _Ground) -> Workload:
 
 def _recipe(ground: _Ground, arm: NamedArm, teacher: tuple[Arm, PlannedRun] | None) -> Recipe:
     """The recipe of an arm; a student is pointed to the weights that its teacher will leave behind."""
-    try:
-        recipe = compose(ground.baseline, arm.tricks)
-    except InputError as error:
-        raise InputError(f"arm {arm.name}: {error}") from None
+    recipe = compose(ground.baseline, arm.tricks)
     if teacher and (TEACHER_FIELD, "study") in leaves(recipe.plain()):
         return apply(recipe, {TEACHER_FIELD: f"runs/{teacher[1].id}/{WEIGHTS}"})
     return recipe
@@ -117,9 +170,10 @@ def _recipe(ground: _Ground, arm: NamedArm, teacher: tuple[Arm, PlannedRun] | No
 
 def _arm(ground: _Ground, arm: NamedArm, recipe: Recipe) -> Arm:
     """An arm of the plan: its recipe resolved, and what sets it apart from the baseline."""
-    full = resolve(recipe, ground.study.machine, ground.base)
-    if not torch.equal(full.validation_ids, ground.resolved.validation_ids):
-        raise InputError(f"arm {arm.name}: a trick may not change the images that arms are judged on")
+    with _place(ground, arm):
+        full = resolve(recipe, ground.study.machine, ground.base)
+        if not torch.equal(full.validation_ids, ground.resolved.validation_ids):
+            raise InputError("a trick may not change the images that arms are judged on")
     return Arm(
         name=arm.name,
         workload=ground.name,
@@ -127,6 +181,7 @@ def _arm(ground: _Ground, arm: NamedArm, recipe: Recipe) -> Arm:
         fingerprint=full.recipe.fingerprint(),
         recipe=full.recipe.plain(),
         diff=diff(ground.resolved.recipe, full.recipe),
+        levels=dict(arm.levels),
     )
 
 
@@ -139,35 +194,10 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
         )
     tricks = tricks_of(spec.tricks)
     recipe = compose(apply(ground.baseline, spec.set, "teacher"), tricks)
-    arm = _arm(ground, NamedArm(TEACHER, tricks), recipe).model_copy(update={"role": "teacher"})
-    return arm, _run(arm, spec.seed, ())
+    arm = _arm(ground, NamedArm(TEACHER, tricks, {}), recipe).model_copy(update={"role": "teacher"})
+    return arm, planned_run(arm, spec.seed)
 
 
 def _wants_teacher(ground: _Ground, named: Iterable[NamedArm]) -> bool:
     """Whether some arm distils from the study's own teacher."""
     return any((TEACHER_FIELD, "study") in leaves(_recipe(ground, arm, None).plain()) for arm in named)
-
-
-def _runs(part: _Part, seeds: Sequence[int]) -> list[PlannedRun]:
-    """Every arm with every seed, once per fingerprint; arms in random order within each seed."""
-    distinct = list({arm.fingerprint: arm for arm in reversed(part.arms)}.values())[::-1]
-    runs = []
-    for seed in seeds:
-        for i in Streams(seed).numpy("run order").permutation(len(distinct)):
-            arm = distinct[i]
-            distils = part.teacher and any(part.teacher[1].id in str(v) for _, v in leaves(arm.recipe))
-            runs.append(_run(arm, seed, (part.teacher[1].id,) if part.teacher and distils else ()))
-    return runs
-
-
-def _run(arm: Arm, seed: int, needs: tuple[str, ...]) -> PlannedRun:
-    """A run of an arm; its id is the name of its folder."""
-    label = re.sub(r"[^A-Za-z0-9._+-]+", "_", arm.name)[:60]
-    return PlannedRun(
-        id=f"{label}-{arm.fingerprint}-s{seed}",
-        workload=arm.workload,
-        arm=arm.name,
-        fingerprint=arm.fingerprint,
-        seed=seed,
-        needs=needs,
-    )
