@@ -110,7 +110,7 @@ def test_what_is_known_of_an_arm_stands_in_its_row() -> None:
         "T1: 8 points each", "stopped at 4 seeds", "faster, accuracy kept", "selected, optimistic",
         "equals training the baseline 1.24 times as long, 1.10 to 1.41", "test set opened twice",
         "equals training the baseline 1.12 times as long, at most 1.31", "test +0.44 [+0.22, +0.66]",
-        "+0.47 [+0.20, +0.74] pp effect with new seeds and new images like these", "−8.2 [−11.1, −5.3] %",
+        "+0.47 [+0.20, +0.74] effect with new seeds and new images like these", "−8.2 [−11.1, −5.3] %",
         "optimizer.lr = 0.0707", "Outlying seeds 7, 12", "×2.31", "Dropped at screening", "dropped: fifth of 6",
         "differs more than chance explains (p = 0.031)", "differ more than chance explains (p = 0.021)",
     ):  # fmt: skip
@@ -314,7 +314,7 @@ def test_two_hundred_arms_keep_every_row_and_draw_the_foremost() -> None:
     results = study("many", {"digits": (96.0, specs)}, 0.5, 3, 4, "Many.")
     page = render_html(results)
     text = words(page)
-    assert all(f"more on arm_{i} Tuning" in text for i in range(200))
+    assert all(f"What arm_{i} did here" in text for i in range(200))
     assert "60 of 200 arms are drawn" in text
     assert "24 of 200 arms are drawn" in text
     start = page.index('<section id="chart">')

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from trickbag.records.result import ArmResult, Longer, Results, Spread, Summary, ToTarget
+from trickbag.records.result import ArmResult, Longer, Price, Results, Spread, Summary, ToTarget
 from trickbag.report.wording import (
     beyond_chance,
     duration,
@@ -53,10 +53,10 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
         found.append(Fact("Error rate", f"{measured(change, 1)} %", f"change of the comparison's, {sure}"))
     if new := arm.new_images:
         meaning = f"effect with new seeds and new images like these, simultaneous {sure}"
-        found.append(Fact("On new images", f"{measured(new)} pp", meaning))
+        found.append(Fact("On new images, pp", measured(new), meaning))
     if arm.test:
         mean = f"; its accuracy there is {number(arm.test_mean)} %" if arm.test_mean is not None else ""
-        found.append(Fact("On the test images", test_effect(arm), f"{opened(results)}{mean}"))
+        found.append(Fact("On the test images, pp", test_effect(arm), f"{opened(results)}{mean}"))
     if arm.equals_longer:
         meaning = "the baseline would have to train this much longer to be as accurate"
         found.append(Fact("In training time", longer(arm.equals_longer), meaning))
@@ -67,6 +67,13 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
         found.append(Fact("Stopped", f"at {arm.stopped_at} seeds", "an interim look settled the comparison"))
     found += [Fact("Tuning", level(arm), tuning_meaning(arm)), *spread_facts(arm.spread)]
     return tuple(found)
+
+
+def short_price(price: Price) -> str:
+    """The price of settling a comparison in a few words."""
+    if price.seeds is None or price.more_runs is None:
+        return price.text
+    return f"{price.seeds} seeds (+{price.more_runs} runs)"
 
 
 def tuning_meaning(arm: ArmResult) -> str:
@@ -103,7 +110,7 @@ def spread_facts(spread: Spread | None) -> list[Fact]:
 def test_effect(arm: ArmResult) -> str:
     """The effect on the test images."""
     assert arm.test is not None
-    return f"{points(arm.test.effect)} {interval(arm.test.low, arm.test.high)} pp"
+    return f"{points(arm.test.effect)} {interval(arm.test.low, arm.test.high)}"
 
 
 def opened(results: Results) -> str:

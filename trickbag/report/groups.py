@@ -50,18 +50,23 @@ def _group(results: Results, baseline: Summary) -> Group:
     cumulative = any(arm.comparison != baseline.name for arm in arms)
     if not cumulative:
         arms.sort(key=lambda arm: -arm.accuracy.effect if arm.accuracy else float("inf"))
-    judged = tuple(arm for arm in arms if not arm.selected)
+    judged = tuple(arm for arm in arms if not _screened(arm))
     return Group(
         workload=here,
         baseline=baseline,
         judged=judged,
-        screened=tuple(arm for arm in arms if arm.selected),
+        screened=tuple(arm for arm in arms if _screened(arm)),
         noise=next((entry for entry in results.noise if entry.workload == here), None),
         attributions=tuple(entry for entry in results.attributions if entry.workload == here),
         costs=tuple(point for point in results.costs if point.workload == here),
         cumulative=cumulative,
         staged=len({arm.phase for arm in judged}) > 1,
     )
+
+
+def _screened(arm: ArmResult) -> bool:
+    """Whether screening alone has tried an arm, with or without an estimate."""
+    return arm.selected or arm.phase == "screen"
 
 
 def context(arm: ArmResult, group: Group) -> str:

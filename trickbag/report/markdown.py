@@ -71,7 +71,8 @@ def _row(arm: ArmResult, group: Group) -> list[str]:
     flags += [facts.level(arm)] if arm.ledger.level != "T0" else []
     verdict = f"{SIGNS[arm.verdict].symbol} {arm.verdict}" + (f" ({', '.join(flags)})" if flags else "")
     if arm.price:
-        verdict += f": {escape(arm.price.text)}"
+        told = arm.price.text in arm.sentence
+        verdict += f": {escape(facts.short_price(arm.price) if told else arm.price.text)}"
     name = escape(label(arm, group))
     time = facts.claim_on_time(arm)
     return [name, number(arm.mean), size, verdict, str(arm.seeds), facts.indicative(arm), time]
@@ -81,7 +82,8 @@ def _sentences(group: Group, results: Results) -> str:
     """What a practitioner should take from each arm, and what else is known of it."""
     lines = []
     for arm in group.judged:
-        told = "; ".join(f"{fact.name.lower()}: {fact.value}" for fact in facts.arm_facts(arm, results))
+        known = facts.arm_facts(arm, results)
+        told = "; ".join(f"{f.name.lower()}: {f.value}" for f in known if not f.name.startswith("On "))
         lines.append(f"- **{escape(arm.name)}**: {escape(f'{arm.sentence} ({told})')}")
     return "\n".join(lines)
 

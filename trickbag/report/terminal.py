@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.records.result import ArmResult, Price, Results
-from trickbag.report.facts import marks
+from trickbag.records.result import ArmResult, Results
+from trickbag.report.facts import marks, short_price
 from trickbag.report.groups import Axis, Group, axis, context, groups
 from trickbag.report.terminal_findings import effect_text, findings, text
 from trickbag.report.wording import SIGNS, TIME_SIGNS, number, ratio, share
@@ -126,7 +126,7 @@ def _verdict(arm: ArmResult, layout: Layout) -> Text:
         said.append(" (fragile)", "yellow")
     lines = [words for words, _ in marks(arm) if words != "fragile"]
     if arm.price:
-        lines.append(_price(arm.price))
+        lines.append(short_price(arm.price))
     if arm.time and not layout.timed:
         said.append_text(Text("\n").append_text(_time(arm)))
     for line in lines:
@@ -140,13 +140,6 @@ def _time(arm: ArmResult) -> Text:
         return Text("–", "dim")
     sign = TIME_SIGNS[arm.time_verdict]
     return Text.assemble((f"{sign.symbol} {arm.time_verdict}", sign.style), f" {ratio(arm.time.ratio)}")
-
-
-def _price(price: Price) -> str:
-    """The price in a few words."""
-    if price.seeds is None or price.more_runs is None:
-        return price.text
-    return f"{price.seeds} seeds (+{price.more_runs} runs)"
 
 
 def _draw(arm: ArmResult, margin: float, scale: Axis, columns: int) -> Text:
