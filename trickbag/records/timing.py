@@ -57,7 +57,7 @@ def load_warning(share: float) -> str:
     if share <= QUIET:
         return ""
     return (
-        f"other processes used {share:.0%} of the cores: times are less sure; time again on a quiet machine"
+        f"other processes used {100 * share:.0f} % of the cores: times are less sure; time again on a quiet machine"
     )
 
 
