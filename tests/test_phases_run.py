@@ -34,7 +34,7 @@ THREE = {"tune": {"points": 2}, "screen": {"seeds": 1, "keep": 1}}
 
 def make(machine: Machine, **fields: object) -> Study:
     plain = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine", "mixup"], "margin": 0.5}
-    own = {**plain, "seeds": 2, "set": SMALL, "machine": machine.model_dump(), **fields}
+    own = {**plain, "seeds": 3, "set": SMALL, "machine": machine.model_dump(), **fields}
     return Study.model_validate(own)
 
 
@@ -95,7 +95,7 @@ def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine
     assert links(out) == links(quiet)
     plan = read_plan(out).plan()
     assert [phase.name for phase in plan.phases] == ["tune", "screen", "confirm"]
-    assert [len(phase.runs) for phase in plan.phases] == [6, 3, 4]
+    assert [len(phase.runs) for phase in plan.phases] == [6, 3, 6]
     assert {record.status for record in _records(out).values()} == {"done"}
     assert {name: r.top1 for name, r in _records(out).items()} == {
         n: r.top1 for n, r in _records(quiet).items()
@@ -180,17 +180,17 @@ def test_an_amended_study_goes_on(tmp_path: Path, machine: Machine) -> None:
     out, study = tmp_path / "out", make(machine, factors=["cosine"])
     freeze(study, out)
     train_here(out, machine)
-    plan = amend(out, "the margin calls for it", ["seeds=3"])
-    assert [len(phase.runs) for phase in plan.phases] == [4, 2]
+    plan = amend(out, "the margin calls for it", ["seeds=4"])
+    assert [len(phase.runs) for phase in plan.phases] == [6, 2]
     assert freeze(study, out) == plan
     train_here(out, machine)
     assert not advance(out)
     results = conduct(study, out)
-    assert (results.arms[0].seeds, results.runs_planned, results.runs_done) == (3, 6, 6)
+    assert (results.arms[0].seeds, results.runs_planned, results.runs_done) == (4, 8, 8)
     amendment = results.amendments[0]
-    assert (amendment.reason, amendment.finished_runs) == ("the margin calls for it", 4)
+    assert (amendment.reason, amendment.finished_runs) == ("the margin calls for it", 6)
     with pytest.raises(InputError, match="a reason is needed"):
-        amend(out, " ", ["seeds=4"])
+        amend(out, " ", ["seeds=5"])
 
 
 def test_another_machine_is_an_amendment(
@@ -220,7 +220,7 @@ def test_no_run_starts_once_the_hours_are_used_up(tmp_path: Path, machine: Machi
     execute(out, plan, plan.runs[0], machine, lambda: False)
     tracker = run_phases(out, machine_of(out))
     assert len(tracker.records) == 1
-    assert "of 1e-09 hours are used up and 3 runs wait" in tracker.stopped
+    assert "of 1e-09 hours are used up and 5 runs wait" in tracker.stopped
     done = _trickbag("run", out, code=1)
     assert "trickbag: cap.hours:" in done.stderr
     assert amend(out, "it was set too low", ["cap.hours=1"]).study["cap"] == {"runs": None, "hours": 1.0}
@@ -229,12 +229,12 @@ def test_no_run_starts_once_the_hours_are_used_up(tmp_path: Path, machine: Machi
 def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) -> None:
     out = tmp_path / "out"
     freeze(make(machine, **THREE), out)
-    line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2"
+    line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2, 3"
     assert line in _trickbag("status", out).stdout
     assert line in json.loads(_trickbag("status", out, "--json").stdout)["to_come"]
-    amended = _trickbag("plan", out, "--amend", "more", "seeds=3").stdout
+    amended = _trickbag("plan", out, "--amend", "more", "seeds=4").stdout
     assert "phase tune: 6 runs, seeds 2001" in amended
-    assert "what they are compared with, seeds 1, 2, 3" in amended
+    assert "what they are compared with, seeds 1, 2, 3, 4" in amended
     assert "frozen; change it with --amend" in _trickbag("plan", out, "seeds=3", code=2).stderr
 
 
