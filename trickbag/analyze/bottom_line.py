@@ -53,8 +53,9 @@ def _counts(arms: Sequence[ArmResult], plan: Plan) -> str:
     phrases = PHRASES if _confirming(plan) else {**PHRASES, "dropped": "{} were only screened so far"}
     said = [_number(phrases[kind], counts[kind]) for kind in phrases if counts[kind]]
     where = f" on {len(plan.workloads)} workloads" if len(plan.workloads) > 1 else ""
+    margin = plan.judgement.margin
     noun = "comparison" if len(arms) == 1 else "comparisons"
-    return f"Of {len(arms)} {noun}{where} (margin {plan.judgement.margin:g} points), {', '.join(said)}."
+    return f"Of {len(arms)} {noun}{where} (margin {margin:g} point{'s' * (margin != 1)}), {', '.join(said)}."
 
 
 def _number(phrase: str, count: int) -> str:

@@ -14,8 +14,8 @@ def print_test(results: Results, console: Console) -> None:
     )
     several = len(results.baselines) > 1
     for title in (["workload"] if several else []) + ["arm", "against"]:
-        table.add_column(title, overflow="fold")
-    for title in ("test %", f"effect, points [{results.level:.0%}]", "on validation"):
+        table.add_column(title, overflow="fold", min_width=10)
+    for title in ("test %", f"effect, points [{results.level:.0%}]", "validation"):
         table.add_column(title, justify="right", no_wrap=True)
     for arm in results.arms:
         if arm.test_mean is not None:
@@ -27,14 +27,13 @@ def print_test(results: Results, console: Console) -> None:
 
 def _cells(arm: ArmResult) -> list[str]:
     """An arm's row."""
-    effect, validation = (
-        f"{a.effect:+.2f} [{a.low:+.2f}, {a.high:+.2f}]".replace("-", "−") if a else "–"
-        for a in (arm.test, arm.accuracy)
+    test = (
+        f"{_signed(arm.test.effect)} [{_signed(arm.test.low)}, {_signed(arm.test.high)}]" if arm.test else "–"
     )
-    return [
-        escape(arm.name),
-        escape(arm.comparison),
-        f"{arm.test_mean:.2f}",
-        escape(effect),
-        escape(validation),
-    ]
+    validation = _signed(arm.accuracy.effect) if arm.accuracy else "–"
+    return [escape(arm.name), escape(arm.comparison), f"{arm.test_mean:.2f}", escape(test), validation]
+
+
+def _signed(value: float) -> str:
+    """Percentage points with their sign."""
+    return f"{value:+.2f}".replace("-", "−")
