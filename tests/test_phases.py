@@ -192,7 +192,7 @@ def test_all_three_stages_in_order(machine: Machine) -> None:
         ("confirm", 1, 6),
     ]
     assert {run.fingerprint for run in then.phases[2].runs} >= {plan.arm("digits", "cosine@1").fingerprint}
-    assert len({run.id for run in then.runs}) == len(then.runs) <= worst_case(plan) == 24 + 6 + 10
+    assert len({run.id for run in then.runs}) == len(then.runs) <= worst_case(plan)[0] == 24 + 6 + 10
 
 
 def test_looks_run_what_is_open_and_the_baseline_with_it() -> None:
@@ -284,7 +284,7 @@ def test_what_does_not_go_together_is_one_clear_line(
 
 def test_the_cap_counts_the_worst_of_all_phases() -> None:
     """By hand: 6 arms x 2 screening seeds, then 3 arms x 5 seeds."""
-    assert worst_case(made_up_plan(study(**SCREEN), "abcde")) == 12 + 15
+    assert worst_case(made_up_plan(study(**SCREEN), "abcde"))[0] == 12 + 15
 
 
 def test_more_seeds_by_amendment_extend_the_phase_that_judges() -> None:
@@ -315,7 +315,7 @@ def test_looks_may_change_before_the_first() -> None:
     [
         ({"seeds": 4}, "5 are planned; an amendment can only add to them, as seeds=10"),
         ({"seeds": [2, 3, 4, 5, 6, 7]}, "an amendment can only add"),
-        ({"margin": 1.0}, "margin: the margin was fixed beforehand"),
+        ({"margin": 1.0}, "margin: it was fixed beforehand"),
         ({"cap.run": 9}, "unknown field 'cap.run'; did you mean 'cap.runs'?"),
         ({"cap.runs": 9}, "cap.runs: the study may take 10 runs"),
         ({"cap.hours": -1}, "cap.hours"),

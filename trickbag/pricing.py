@@ -10,7 +10,8 @@ from trickbag.records.plan import Plan
 from trickbag.records.result import RESULTS, Results, read_results
 from trickbag.run.calibrate import calibrate
 from trickbag.run.driver import workers
-from trickbag.study.prospect import Outlook, SeedSd, cost, outlooks
+from trickbag.study.cap import worst_case
+from trickbag.study.prospect import Outlook, SeedSd, outlooks
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,11 @@ def price(
     the times where it holds this very plan; `base`: where relative paths in the recipes start. InputError
     where `earlier` holds no results.
     """
+    machine = machine.model_copy(update={"device": plan.machine["device"]})
     results = _results(earlier)
     seconds = _times(results, plan) if results else {}
     source = "the time of the finished runs" if seconds else "timed over a few steps"
-    runs, total = cost(plan, seconds or calibrate(plan, machine, base, tell))
+    runs, total = worst_case(plan, seconds or calibrate(plan, machine, base, tell))
     measured = _noise(results, plan) if results else {}
     return Price(runs, total, source, workers(machine), tuple(outlooks(plan, measured)))
 

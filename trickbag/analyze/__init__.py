@@ -58,6 +58,7 @@ def _results(
         plan_hash=file.entries[-1].hash,
         planned=file.entries[0].written["written"],
         margin=plan.judgement.margin,
+        time_margin=plan.judgement.time_margin,
         level=plan.judgement.level,
         baseline=baselines[0],
         baselines=baselines,

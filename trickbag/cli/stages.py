@@ -121,7 +121,7 @@ def analyze(folder: Folder) -> None:
 
 
 def report(folder: Folder) -> None:
-    """Write report.html and report.md from results.json."""
+    """Write report.html, report.md and report.tex from results.json."""
     from trickbag.report.write import write_report
 
     print(f"report: {write_report(folder)}")

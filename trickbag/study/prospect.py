@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from trickbag import stats
 from trickbag.errors import InputError
-from trickbag.records.plan import Plan, Rule
+from trickbag.records.plan import Plan
 
 LARGE = 10  # margins: an effect so large is the most that a study is planned for
 FEWEST_SEEDS = 3  # a claim from two seeds is always fragile
@@ -135,29 +135,3 @@ def _claims(plan: Plan, workload: str) -> int:
     listed = sum(pair.workload == workload for pair in plan.comparisons)
     keep = [rule.keep for rule in plan.later if rule.phase == "confirm" and rule.keep]
     return min([listed, *keep])
-
-
-def cost(plan: Plan, seconds: Mapping[tuple[str, str], float]) -> tuple[int, float]:
-    """Runs and seconds of the whole plan; where a rule will choose arms, the dearest are assumed.
-
-    `seconds`: (workload, arm) -> seconds of one run; arms that are not in it count as none.
-    """
-    runs, total = len(plan.runs), sum(seconds.get((run.workload, run.arm), 0.0) for run in plan.runs)
-    for rule in plan.later:
-        for workload in plan.workloads:
-            each = _candidates(plan, rule, workload.name, seconds)
-            runs, total = runs + len(each) * len(rule.seeds), total + sum(each) * len(rule.seeds)
-    return runs, total
-
-
-def _candidates(
-    plan: Plan, rule: Rule, workload: str, seconds: Mapping[tuple[str, str], float]
-) -> list[float]:
-    """Seconds of a run of each arm that a rule may choose, comparisons included."""
-    own = [arm for arm in plan.arms if arm.workload == workload and arm.role in ("arm", "duration")]
-    distinct = {arm.fingerprint: seconds.get((workload, arm.name), 0.0) for arm in reversed(own)}
-    against = {pair.comparison for pair in plan.comparisons if pair.workload == workload}
-    always = {arm.fingerprint for arm in own if arm.name in against or arm.role == "duration"}
-    kept = [distinct[key] for key in distinct if key in always]
-    others = sorted((distinct[key] for key in distinct if key not in always), reverse=True)
-    return kept + others[: rule.keep]
