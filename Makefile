@@ -22,6 +22,8 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/freed_memory.py
+	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -23,7 +23,7 @@ from trickbag.run.worker import execute
 from trickbag.study import Study
 
 SMALL = {
-    "model.channels": [8, 16, 16],
+    "model.channels": [4, 8, 8],
     "budget.epochs": 1,
     "data.limit": 300,
     "budget.evaluate": "last_epoch",
@@ -49,6 +49,13 @@ def train_here(folder: Path, machine: Machine) -> None:
         execute(folder, plan, run, machine, lambda: False)
 
 
+def all_phases_here(folder: Path | str, machine: Machine) -> None:
+    """All phases, in this process."""
+    train_here(Path(folder), machine)
+    while advance(Path(folder)):
+        train_here(Path(folder), machine)
+
+
 def pretend(folder: Path, accuracy: dict[str, float], plan: Plan | None = None) -> None:
     """A record for every run that lacks one, by arm, without training."""
     plan = plan or read_plan(folder).plan()
@@ -67,23 +74,26 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
     """Tune, screen and confirm, phase by phase in this process."""
     out = tmp_path_factory.mktemp("quiet") / "out"
     freeze(make(machine, **THREE), out)
-    train_here(out, machine)
-    while advance(out):
-        train_here(out, machine)
+    all_phases_here(out, machine)
     return out
 
 
 def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine: Machine) -> None:
-    """`conduct` in a process of its own, killed with its workers in the second phase, then continued to the end."""
+    """Killed -9 in the first and in the second phase, then continued to the end by `conduct` and its workers."""
     out = tmp_path / "out"
-    context = multiprocessing.get_context("spawn")
-    victim = context.Process(target=_conduct, args=(str(out), machine))
-    victim.start()
-    while victim.is_alive() and not ((out / "plan.json").exists() and len(read_plan(out).entries) > 1):
-        time.sleep(0.02)
-    os.kill(victim.pid or 0, signal.SIGKILL)
-    victim.join()
-    assert victim.exitcode == -signal.SIGKILL
+    freeze(make(machine, **THREE), out)
+    for stage in (1, 2):
+        victim = multiprocessing.get_context("spawn").Process(
+            target=all_phases_here, args=(str(out), machine)
+        )
+        victim.start()
+        while victim.is_alive() and (
+            len(read_plan(out).entries) < stage or not list(out.glob("runs/*/run.json"))
+        ):
+            time.sleep(0.005)
+        os.kill(victim.pid or 0, signal.SIGKILL)
+        victim.join()
+        assert victim.exitcode == -signal.SIGKILL
     results = conduct(make(machine, **THREE), out)
     assert links(out) == links(quiet)
     plan = read_plan(out).plan()
@@ -98,10 +108,6 @@ def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine
     assert not advance(out)
 
 
-def _conduct(out: str, machine: Machine) -> None:
-    conduct(make(machine, **THREE), out)
-
-
 def _records(folder: Path) -> dict[str, RunRecord]:
     found = {run.id: read_run(folder / "runs" / run.id) for run in read_plan(folder).plan().runs}
     return {name: record for name, record in found.items() if record}
@@ -111,9 +117,7 @@ def test_looks_end_to_end_in_any_number_of_steps(tmp_path: Path, machine: Machin
     """A study with looks, driven in one go and interrupted after every run: the same chain."""
     looks = {"looks": [2, 3], "seeds": 3, "factors": ["cosine"]}
     freeze(make(machine, **looks), tmp_path / "a")
-    train_here(tmp_path / "a", machine)
-    while advance(tmp_path / "a"):
-        train_here(tmp_path / "a", machine)
+    all_phases_here(tmp_path / "a", machine)
     freeze(make(machine, **looks), tmp_path / "b")
     while True:
         plan = read_plan(tmp_path / "b").plan()
@@ -146,6 +150,32 @@ def test_outcomes_that_a_phase_was_chosen_by_are_not_tried_again(tmp_path: Path,
     pretend(out, {"baseline": 50, "cosine": 52})
     tracker = run_study(out, machine)
     assert tracker.records[mixup.id].status == "failed"
+
+
+def test_machine_trouble_is_tried_once_more_before_anything_is_chosen(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt of one run fails (a full disk, say), the second does not; only then a phase is chosen."""
+    out, calls = tmp_path / "out", list[int]()
+    freeze(make(machine, screen={"seeds": 1, "keep": 1}), out)
+
+    def attempt(folder: Path, machine: Machine, show: object) -> Tracker:
+        plan = read_plan(folder).plan()
+        calls.append(len(plan.phases))
+        pretend(folder, {"baseline": 50, "cosine": 52, "mixup": 51})
+        best = folder / "runs" / next(run.id for run in plan.runs if run.arm == "cosine")
+        record = read_run(best)
+        assert record is not None
+        status = "failed" if len(calls) == 1 else "done"
+        write_run(best, record.model_copy(update={"status": status}))
+        tracker = Tracker(folder, plan)
+        tracker.refresh()
+        return tracker
+
+    monkeypatch.setattr("trickbag.lab.run_study", attempt)
+    run_phases(out, machine)
+    assert calls == [1, 1, 2]
+    assert {run.arm for run in read_plan(out).plan().phases[1].runs} == {"baseline", "cosine"}
 
 
 def test_an_amended_study_goes_on(tmp_path: Path, machine: Machine) -> None:
@@ -196,9 +226,7 @@ def test_no_run_starts_once_the_hours_are_used_up(tmp_path: Path, machine: Machi
     assert "of 1e-09 hours are used up and 3 runs wait" in tracker.stopped
     done = _trickbag("run", out, code=1)
     assert "trickbag: cap.hours:" in done.stderr
-    _trickbag("plan", out, "--amend", "it was set too low", "cap.hours=1")
-    assert read_plan(out).plan().study["cap"] == {"runs": None, "hours": 1.0}
-    assert not Tracker(out, read_plan(out).plan()).stopped
+    assert amend(out, "it was set too low", ["cap.hours=1"]).study["cap"] == {"runs": None, "hours": 1.0}
 
 
 def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) -> None:
@@ -207,7 +235,9 @@ def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) 
     line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2"
     assert line in _trickbag("status", out).stdout
     assert line in json.loads(_trickbag("status", out, "--json").stdout)["to_come"]
-    assert "phase tune: 6 runs, seeds 2001" in _trickbag("plan", out).stdout
+    amended = _trickbag("plan", out, "--amend", "more", "seeds=3").stdout
+    assert "phase tune: 6 runs, seeds 2001" in amended
+    assert "what they are compared with, seeds 1, 2, 3" in amended
     assert "frozen; change it with --amend" in _trickbag("plan", out, "seeds=3", code=2).stderr
 
 

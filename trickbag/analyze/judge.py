@@ -130,7 +130,7 @@ def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: S
         verdict=finding.verdict if finding and confirmed else "not analysed",
         fragile=finding.fragile if finding and confirmed else False,
         accuracy=finding.accuracy if finding else None,
-        selected=match.phase == "screen" and finding is not None,
+        selected=match.phase == "screen" and bool(match.sample.seeds),
         stopped_at=finding.stopped_at if finding else None,
         relative_error=_relative_error(match, finding) if finding else None,
         new_images=_new_images(match, finding) if finding else None,
