@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow check bench clean
+.PHONY: demo test test-slow check bench aa gates clean
 
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
@@ -25,10 +25,14 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
 
+aa: .venv/ready
+	$(BIN)/trickbag study digits_aa --out aa
+	$(BIN)/python benchmarks/aa.py aa
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[dev]'
 	touch .venv/ready
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo aa

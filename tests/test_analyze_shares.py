@@ -69,6 +69,13 @@ def test_shares_are_told_in_words(tmp_path: Path) -> None:
     found = shares(factorial(tmp_path / "s"))
     a = found["shapley"].parts[0]
     assert a.sentence.startswith("a carries +1.50 points of the stack's +2.50 (95 % interval ")
+    robust = {"baseline": [900, 901, 899], "a": [930, 931, 929], "b": [901, 902, 900], "a+b": [931, 932, 930]}
+    wobbly = {name: [h + d for h, d in zip(hits, (0, 0, i % 2), strict=True)]
+              for i, (name, hits) in enumerate(robust.items())}  # fmt: skip
+    told = factorial(tmp_path / "clear", wobbly)
+    assert not shares(told)["shapley"].parts[0].fragile
+    assert "Of the stack's +3." in told.bottom_line
+    assert "points, a carries the most: +3.0" in told.bottom_line
     assert all(part.name in part.sentence for kind in found.values() for part in kind.parts)
     (both,) = found["interaction"].parts
     said = (
@@ -127,6 +134,7 @@ def test_an_arm_that_helps_here_and_hurts_there_is_a_finding(tmp_path: Path) -> 
         "helps on resnet (+2.00), hurts on vgg (−2.00): effects differ by more than chance" in found.sentence
     )
     assert "on 2 workloads" in results.bottom_line
+    assert "Differs between workloads by more than chance: arm." in results.bottom_line
     assert "arm on resnet: +2.00 points" in results.bottom_line
     assert "beyond these workloads" in results.not_claimed
 

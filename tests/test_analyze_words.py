@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats as st
-from study_records import by_name, by_seed, complete, conduct, finish, freeze, plan_of
+from study_records import IDS, IMAGES, by_name, by_seed, complete, conduct, finish, freeze, plan_of
 
+from trickbag import stats
 from trickbag.analyze import analyze
 from trickbag.analyze.words import part_of
 from trickbag.errors import InputError
 from trickbag.records.plan import read_plan
 from trickbag.records.result import Results
-from trickbag.records.run import read_bits
+from trickbag.records.run import read_bits, write_bits
 from trickbag.records.timing import Lap, Startup, TimingFile, write_timing
 
 BASE = [900, 903, 897, 901, 899]
@@ -90,6 +91,23 @@ def test_fragile_claims_are_no_gains(tmp_path: Path) -> None:
     assert "gain is" not in results.bottom_line
     assert f"{len(claimed)} fragile and not counted as claims" in results.bottom_line
     assert all("seems to raise" in arm.sentence and "Fragile" in arm.sentence for arm in claimed)
+
+
+def test_nothing_is_surer_about_new_images_than_about_these(tmp_path: Path) -> None:
+    """Four seeds that agree on which images are right: crossed with 1,000 images, Satterthwaite's degrees of
+    freedom exceed the seeds' three, and the crossed interval alone would be the narrower one."""
+    folder, hits = tmp_path / "s", {"baseline": [300, 320, 310, 330], "arm": [520, 560, 480, 560]}
+    conduct(folder, hits)
+    bits = {name: np.arange(IMAGES) < np.array(right)[:, None] for name, right in hits.items()}
+    for i, name in enumerate(hits):
+        for seed, row in enumerate(bits[name], 1):
+            write_bits(folder / "runs" / f"{name}-f{i}-s{seed}" / "correct.npz", IDS, row, row)
+    arm = by_name(analyze(folder))["arm"]
+    crossed = stats.crossed_interval(bits["arm"], bits["baseline"])
+    assert arm.new_images is not None
+    assert arm.accuracy is not None
+    assert arm.accuracy.low < crossed.low < crossed.high < arm.accuracy.high
+    assert (arm.new_images.low, arm.new_images.high) == (arm.accuracy.low, arm.accuracy.high)
 
 
 def test_undecided_carries_a_price(tmp_path: Path) -> None:

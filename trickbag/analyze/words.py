@@ -110,7 +110,7 @@ def _cost(arm: ArmResult) -> list[str]:
     if arm.time and arm.time_verdict in ("faster", "slower"):
         kept = ", accuracy kept within the margin" if arm.faster_and_kept else ""
         found.append(f"It trains {speed(arm.time)}{kept}.")
-    if arm.equals_longer:
+    if arm.equals_longer and arm.verdict not in ("undecided", "not analysed"):
         found.append(f"As accurate as {arm.comparison} trained {_times(arm.equals_longer)} as long.")
     return found
 

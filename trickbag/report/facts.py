@@ -115,7 +115,8 @@ def test_effect(arm: ArmResult) -> str:
 
 def opened(results: Results) -> str:
     """How often the test images were opened."""
-    return f"the test set was opened {times(results.test_openings)}"
+    count = results.test_openings
+    return f"the test set was opened {times(count)}" if count else "the test set was not opened"
 
 
 def longer(value: Longer) -> str:

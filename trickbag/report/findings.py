@@ -97,6 +97,12 @@ def session(timing: TimingSession) -> str:
     )
 
 
+def target_caption(group: Group) -> str:
+    """Where the times to target come from: the session where the workload's times are all measured in it."""
+    kinds = {point.measured for point in group.costs}
+    return "Times are measured, from the timing session." if kinds == {True} else f"Times are {TIME_CAVEAT}."
+
+
 def dropped_title(group: Group, results: Results) -> str:
     """What the list of screened arms is."""
     went_on = any(phase.name == "confirm" for phase in results.phases) or bool(group.judged)

@@ -14,7 +14,7 @@ from trickbag.report.markdown_findings import (
     timing,
 )
 from trickbag.report.markdown_text import bullets, effect, escape, table
-from trickbag.report.wording import SIGNS, TIME_CAVEAT, measured, number, share, times
+from trickbag.report.wording import SIGNS, TIME_CAVEAT, measured, number, share
 
 
 def render_markdown(results: Results) -> str:
@@ -32,8 +32,8 @@ def render_markdown(results: Results) -> str:
     parts.append(f"**Not claimed.** {escape(results.not_claimed)}")
     parts.append(
         f"Plan {escape(results.plan_hash[:12])}, frozen {escape(results.planned[:10])}; "
-        f"{results.runs_done} of {results.runs_planned} runs done; the test set was opened "
-        f"{times(results.test_openings)}. Times marked indicative are {TIME_CAVEAT}."
+        f"{results.runs_done} of {results.runs_planned} runs done; "
+        f"{facts.opened(results)}. Times marked indicative are {TIME_CAVEAT}."
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 

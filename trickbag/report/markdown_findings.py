@@ -67,7 +67,7 @@ def target(group: Group) -> str:
         if arm.to_target
     ]
     listing = table(["Arm", "Reached", "Median", "Comparison's median"], rows, (0, 1))
-    return f"**Time to target.**\n\n{listing}" if rows else ""
+    return f"**Time to target.** {findings.target_caption(group)}\n\n{listing}" if rows else ""
 
 
 def cost(group: Group, level: float) -> str:

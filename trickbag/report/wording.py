@@ -115,7 +115,7 @@ def time_unit(longest: float) -> tuple[int, str]:
 
 def times(count: int) -> str:
     """How often."""
-    return {0: "not at all", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def numbered(count: int, noun: str) -> str:

@@ -20,7 +20,8 @@ def cost(canvas: Canvas, points: Sequence[CostPoint], baseline: str, width: int)
     size, unit = time_unit(max(highs))
     low, high = min(lows) / size, max(highs) / size
     log = high > LOG_FROM * low > 0
-    reach = [low / 1.06, high * 1.06] if log else [low - 0.06 * (high - low), high + 0.06 * (high - low)]
+    pad = 0.06 * (high - low) or 0.06 * high or 1.0
+    reach = [low / 1.06, high * 1.06] if log else [low - pad, high + pad]
     times = alt.Scale(domain=reach, nice=False, type="log" if log else "linear")
     title = f"training time of a whole run, {unit}" + (" (log axis)" if log else "")
     x = alt.X("seconds:Q", title=title, scale=times, axis=alt.Axis(tickCount=width // 90, format="~r"))
