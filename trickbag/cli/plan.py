@@ -24,7 +24,7 @@ def plan(
     ] = None,
     like: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Earlier study of the same recipes: how noisy they are."),
+        typer.Option(metavar="DIR", help="Finished study of the same recipes: how noisy they are."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,14 +47,18 @@ def _amend(folder: Path, reason: str, fields: list[str]) -> None:
 
 
 def _frozen(folder: Path, fields: list[str], like: Path | None, as_json: bool) -> None:
-    """Show the plan of a folder; its own results tell its price."""
-    from trickbag.lab import machine_of
-    from trickbag.records.result import RESULTS
-
+    """Show the plan of a folder, which needs no torch; --like and --json ask for its price, which does."""
     if fields:
         raise InputError(f"{folder}: its plan is frozen; change it with --amend 'reason' {' '.join(fields)}")
-    made, machine = read_plan(folder).plan(), machine_of(planned(folder))
-    _show(made, machine, folder, like or (folder if (folder / RESULTS).exists() else None), as_json)
+    made = read_plan(folder).plan()
+    if not (like or as_json):
+        from trickbag.cli.show_plan import show_plan
+
+        show_plan(made, Console())
+        return
+    from trickbag.lab import machine_of
+
+    _show(made, machine_of(planned(folder)), folder, like, as_json)
 
 
 def _new(study: str, fields: list[str], out: Path | None, like: Path | None, as_json: bool) -> None:
