@@ -77,9 +77,9 @@ def two_sided_p(t: ArrayLike, df: ArrayLike) -> Floats:
     return np.asarray(2 * stdtr(df, -np.abs(t)))
 
 
-def critical_t(alpha: float, df: ArrayLike) -> Floats:
+def critical_t(alpha: ArrayLike, df: ArrayLike) -> Floats:
     """The value that |t| with `df` degrees of freedom exceeds with probability `alpha`."""
-    return np.asarray(-stdtrit(df, alpha / 2))
+    return np.asarray(-stdtrit(df, np.asarray(alpha) / 2))
 
 
 def _check_level(level: float) -> None:

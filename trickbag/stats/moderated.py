@@ -78,26 +78,42 @@ def effects(
     cannot be judged: the standard error is infinite. InputError: fewer than two seeds, a value not finite.
     """
     rows = as_rows(differences)
-    n = np.array([row.size for row in rows])
+    effect, se, df, moderated = moderated_t(rows, correlation, resolution)
+    alpha = family_level(df, level, correlation)
+    bounds = intervals(effect, se, df, alpha, family_level(df, 2 * level - 1, correlation))
+    p = two_sided_p(effect / se, df)
+    return Effects(effect, se, df, *bounds, p, holm(p), moderated, _seeds(rows), alpha)
+
+
+def moderated_t(
+    rows: Sequence[Floats], correlation: ArrayLike | None = None, resolution: float = 0.0
+) -> tuple[Floats, Floats, Floats, Bools]:
+    """Effects, standard errors, degrees of freedom and whether each borrowed [..., k]; see `effects`.
+
+    The rows [..., seeds] may have leading axes, the same for all of them: many studies at once.
+    """
+    n = _seeds(rows)
     effect, variance = moments(rows)
     prior = fit_prior(variance, n - 1.0, correlation)
     s_squared, df, moderated = posterior(variance, n - 1.0, prior, resolution**2 / n)
-    se = np.sqrt(s_squared / n)
-    alpha = family_level(df, level, correlation)
-    wide = critical_t(alpha, df) * se
-    narrow = critical_t(family_level(df, 2 * level - 1, correlation), df) * se
-    p = two_sided_p(effect / se, df)
-    bounds = (effect - wide, effect + wide, effect - narrow, effect + narrow)
-    return Effects(effect, se, df, *bounds, p, holm(p), moderated, n, alpha)
+    return effect, np.sqrt(s_squared / n), df, moderated
+
+
+def intervals(
+    effect: Floats, se: Floats, df: Floats, alpha: ArrayLike, alpha_90: ArrayLike
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Bounds [..., k]: low and high at two-sided level `alpha`, low and high of the twin at `alpha_90`."""
+    wide, narrow = critical_t(alpha, df) * se, critical_t(alpha_90, df) * se
+    return effect - wide, effect + wide, effect - narrow, effect + narrow
 
 
 def as_rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
-    """The contrasts as 1-D float arrays, checked."""
+    """The contrasts as float arrays [..., seeds], checked."""
     rows = [np.asarray(row, dtype=np.float64) for row in differences]
     if not rows:
         raise InputError("effects: no contrast given; give at least one row of differences")
     for i, row in enumerate(rows):
-        if row.ndim != 1 or row.size < 2:
+        if row.ndim < 1 or row.shape[-1] < 2:
             raise InputError(f"effects: contrast {i} has {row.size} seed(s); a variance needs at least 2")
         if not np.isfinite(row).all():
             raise InputError(
@@ -106,10 +122,15 @@ def as_rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
     return rows
 
 
+def _seeds(rows: Sequence[Floats]) -> NDArray[np.int64]:
+    """How many seeds each contrast has [k]."""
+    return np.array([row.shape[-1] for row in rows])
+
+
 def moments(rows: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Means and variances [k] of the rows; rounding errors between equal values are not variance."""
-    sd = np.array([row.std(ddof=1) for row in rows])
-    return np.array([row.mean() for row in rows]), np.where(sd < TIE, 0.0, sd**2)
+    """Means and variances [..., k] of rows [..., seeds]; rounding errors between equal values are no variance."""
+    sd = np.stack([row.std(axis=-1, ddof=1) for row in rows], axis=-1)
+    return np.stack([row.mean(axis=-1) for row in rows], axis=-1), np.where(sd < TIE, 0.0, sd**2)
 
 
 def fit_prior(variance: ArrayLike, df: ArrayLike, correlation: ArrayLike | None = None) -> Prior:

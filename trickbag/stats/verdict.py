@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trickbag.errors import InputError
 from trickbag.stats.family import Floats, critical_t, family_level
@@ -37,13 +37,13 @@ def verdicts(found: Effects, margin: float) -> list[Verdict]:
 
 def fragile(
     differences: Sequence[ArrayLike] | Floats,
-    given: Sequence[Verdict],
+    given: Sequence[Verdict] | NDArray[np.str_],
     margin: float,
     level: float = 0.95,
     correlation: ArrayLike | None = None,
     resolution: float = 0.0,
 ) -> Bools:
-    """Which of the verdicts `given` to these contrasts [k] the robust cross-check does not share.
+    """Which of the verdicts `given` to these contrasts [..., k] the robust cross-check does not share.
 
     A claim must survive, in its own direction and at the level of a single contrast, (a) the loss of any one
     seed and (b) the plain paired t, which borrows nothing; so no claim from two seeds survives. An undecided
@@ -52,40 +52,39 @@ def fragile(
     (k = 10, n = 5, an effect of two seed SDs), this keeps .43, and lowers the false claims of noisy cases.
     Arguments as for `effects`.
     """
-    rows = as_rows(differences)
+    rows, words, floor = as_rows(differences), np.asarray(given), resolution**2
     _, variance = moments(rows)
-    n = np.array([row.size for row in rows])
+    n = np.array([row.shape[-1] for row in rows])
     prior = fit_prior(variance, n - 1.0, correlation)
     alpha = family_level(n - 1.0, level)
     flags = []
-    for i, (row, word) in enumerate(zip(rows, given, strict=True)):
-        floor = resolution**2
-        if word == "undecided":
-            low, high = _intervals([row], _NO_PRIOR, floor, alpha)
-            flags.append(bool(low[0] > 0 or high[0] < 0))
-            continue
-        own = Prior(prior.s0_squared[i], prior.d0[i], prior.known[i])
-        rest = [np.delete(row, j) for j in range(row.size)]
-        kept = row.size > 2 and _supports(word, rest, own, floor, margin, level)
-        flags.append(not (kept and _supports(word, [row], _NO_PRIOR, floor, margin, level)))
-    return np.array(flags)
+    for i, row in enumerate(rows):
+        low, high = _interval(row, _NO_PRIOR, floor, alpha)
+        kept: Bools = np.zeros(row.shape[:-1], dtype=np.bool_)
+        if n[i] > 2:
+            own = Prior(prior.s0_squared[..., i], prior.d0[..., i], prior.known[..., i])
+            rest = np.stack([np.delete(row, j, axis=-1) for j in range(n[i])])
+            kept = _supports(words[..., i], rest, own, floor, margin, level).all(axis=0)
+            kept = np.asarray(kept & _supports(words[..., i], row, _NO_PRIOR, floor, margin, level))
+        flags.append(np.where(words[..., i] == "undecided", (low > 0) | (high < 0), ~kept))
+    return np.stack(flags, axis=-1)
 
 
-def _intervals(rows: Sequence[Floats], prior: Prior, floor: float, alpha: float) -> tuple[Floats, Floats]:
-    """Intervals (low, high), each at level 1 - alpha on its own, of versions of one contrast."""
-    n = np.array([row.size for row in rows])
-    effect, variance = moments(rows)
+def _interval(row: Floats, prior: Prior, floor: float, alpha: float) -> tuple[Floats, Floats]:
+    """Interval (low, high) [...] at level 1 - alpha on its own, of versions [..., seeds] of one contrast."""
+    n = row.shape[-1]
+    (effect,), (variance,) = (np.moveaxis(x, -1, 0) for x in moments([row]))
     s_squared, df, _ = posterior(variance, n - 1.0, prior, floor / n)
     half = critical_t(alpha, df) * np.sqrt(s_squared / n)
     return effect - half, effect + half
 
 
 def _supports(
-    word: Verdict, rows: Sequence[Floats], prior: Prior, floor: float, margin: float, level: float
-) -> bool:
-    """Whether all these versions of a contrast show the claim at the level of a single contrast."""
-    low, high = _intervals(rows, prior, floor, 1 - level)
-    low_90, high_90 = _intervals(rows, prior, floor, 2 * (1 - level))
+    word: NDArray[np.str_], row: Floats, prior: Prior, floor: float, margin: float, level: float
+) -> Bools:
+    """Which of these versions [..., seeds] of a contrast show the claim at the level of a single contrast."""
+    low, high = _interval(row, prior, floor, 1 - level)
+    low_90, high_90 = _interval(row, prior, floor, 2 * (1 - level))
     small = (-margin < low_90) & (high_90 < margin)
     shown = {"equivalent": small, "better": low > 0, "better but small": (low > 0) & small, "worse": high < 0}
-    return bool(shown[word].all())
+    return np.select([word == name for name in shown], list(shown.values()), False)
