@@ -49,8 +49,11 @@ def family_level(
     sidak = -float(np.expm1(np.log(level) / dfs.size))
     if correlation is None or dfs.size == 1:
         return sidak
-    smallest = _smallest_p(*_key(dfs, correlation), pooled, TAIL)
-    return max(float(np.quantile(smallest, 1 - level)), sidak)
+    key, tail = _key(dfs, correlation), -float(np.expm1(np.log(1 - TAIL) / dfs.size))
+    found = float(np.quantile(_smallest_p(*key, pooled, tail), 1 - level))
+    if found >= tail:  # near TAIL, or contrasts that are almost one: look further
+        found = float(np.quantile(_smallest_p(*key, pooled, TAIL), 1 - level))
+    return max(found, sidak)
 
 
 def single_step_p(t: ArrayLike, df: ArrayLike, correlation: ArrayLike, pooled: bool = False) -> Floats:

@@ -60,12 +60,13 @@ def fragile(
     flags = []
     for i, row in enumerate(rows):
         low, high = _interval(row, _NO_PRIOR, floor, alpha)
-        kept: Bools = np.zeros(row.shape[:-1], dtype=np.bool_)
+        versions = [(row[None], _NO_PRIOR)]
         if n[i] > 2:
-            own = Prior(prior.s0_squared[..., i], prior.d0[..., i], prior.known[..., i])
             rest = np.stack([np.delete(row, j, axis=-1) for j in range(n[i])])
-            kept = _supports(words[..., i], rest, own, floor, margin, level).all(axis=0)
-            kept = np.asarray(kept & _supports(words[..., i], row, _NO_PRIOR, floor, margin, level))
+            own = Prior(prior.s0_squared[..., i], prior.d0[..., i], prior.known[..., i])
+            versions.append((rest, own))
+        shown = [_supports(words[..., i], x, p, floor, margin, level).all(axis=0) for x, p in versions]
+        kept = np.all(shown, axis=0) & (n[i] > 2)
         flags.append(np.where(words[..., i] == "undecided", (low > 0) | (high < 0), ~kept))
     return np.stack(flags, axis=-1)
 
