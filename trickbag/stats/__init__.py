@@ -1,5 +1,10 @@
 """Statistics: arrays in, numbers out. Which effects are real, how sure, and what it would take to know."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from trickbag.stats.cells import cell_effects, cell_fragile, contrast_correlation
+from trickbag.stats.claims import faster_and_kept, kept
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
 from trickbag.stats.moderated import Effects, effects
@@ -12,27 +17,53 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
-from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
+from trickbag.stats.relative import relative_error
+from trickbag.stats.spread import equal_sd_p, outlying
+from trickbag.stats.unpaired import unpaired_effects, unpaired_fragile
+from trickbag.stats.verdict import Verdict, fragile, shares, verdict, verdicts
+
+if TYPE_CHECKING:
+    from trickbag.stats.across import AcrossWorkloads, random_effects
 
 __all__ = [
+    "AcrossWorkloads",
     "CrossedInterval",
     "Effects",
     "EvaluationLuck",
     "Price",
     "SeedNoise",
     "Verdict",
+    "cell_effects",
+    "cell_fragile",
+    "contrast_correlation",
     "crossed_interval",
     "design_correlation",
     "diverged_p",
     "effects",
+    "equal_sd_p",
     "evaluation_luck",
     "family_level",
+    "faster_and_kept",
     "fragile",
     "holm",
+    "kept",
     "minimum_detectable_effect",
+    "outlying",
     "price",
+    "random_effects",
+    "relative_error",
     "seed_noise",
+    "shares",
     "single_step_p",
+    "unpaired_effects",
+    "unpaired_fragile",
     "verdict",
     "verdicts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs statsmodels, imported on first use: with pandas that takes 0.4 s, which most commands can save."""
+    if name not in {"AcrossWorkloads", "random_effects"}:
+        raise AttributeError(f"module 'trickbag.stats' has no attribute {name!r}")
+    return getattr(import_module("trickbag.stats.across"), name)

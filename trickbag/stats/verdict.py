@@ -35,6 +35,24 @@ def verdicts(found: Effects, margin: float) -> list[Verdict]:
     return [verdict(float(a), float(b), float(c), float(d), margin) for a, b, c, d in bounds]
 
 
+def shares(word: ArrayLike, better: ArrayLike, worse: ArrayLike, small: ArrayLike) -> Bools:
+    """Whether an analysis that shows these facts makes the same claim, or, for undecided, no claim of a difference.
+
+    Arrays or single values that fit together. `better`, `worse`: its interval leaves zero; `small`: its 90 %
+    twin lies inside the margin.
+    """
+    given = np.asarray(word)
+    up, down, inside = (np.asarray(fact, dtype=np.bool_) for fact in (better, worse, small))
+    facts = {
+        "equivalent": inside,
+        "better but small": up & inside,
+        "better": up,
+        "worse": down,
+        "undecided": ~(up | down),
+    }
+    return np.asarray(np.select([given == name for name in facts], list(facts.values()), False))
+
+
 def fragile(
     differences: Sequence[ArrayLike] | Floats,
     given: Sequence[Verdict] | NDArray[np.str_],
@@ -59,15 +77,16 @@ def fragile(
     alpha = family_level(n - 1.0, level)
     flags = []
     for i, row in enumerate(rows):
-        low, high = _interval(row, _NO_PRIOR, floor, alpha)
         versions = [(row[None], _NO_PRIOR)]
         if n[i] > 2:
             rest = np.stack([np.delete(row, j, axis=-1) for j in range(n[i])])
             own = Prior(prior.s0_squared[..., i], prior.d0[..., i], prior.known[..., i])
             versions.append((rest, own))
-        shown = [_supports(words[..., i], x, p, floor, margin, level).all(axis=0) for x, p in versions]
-        kept = np.all(shown, axis=0) & (n[i] > 2)
-        flags.append(np.where(words[..., i] == "undecided", (low > 0) | (high < 0), ~kept))
+        word = words[..., i]
+        shown = [_supports(word, x, p, floor, margin, level).all(axis=0) for x, p in versions]
+        low, high = _interval(row, _NO_PRIOR, floor, alpha)
+        lasting = np.where(word == "undecided", (low <= 0) & (high >= 0), np.all(shown, axis=0) & (n[i] > 2))
+        flags.append(~lasting)
     return np.stack(flags, axis=-1)
 
 
@@ -87,5 +106,4 @@ def _supports(
     low, high = _interval(row, prior, floor, 1 - level)
     low_90, high_90 = _interval(row, prior, floor, 2 * (1 - level))
     small = (-margin < low_90) & (high_90 < margin)
-    shown = {"equivalent": small, "better": low > 0, "better but small": (low > 0) & small, "worse": high < 0}
-    return np.select([word == name for name in shown], list(shown.values()), False)
+    return shares(word, low > 0, high < 0, small)
