@@ -1,17 +1,28 @@
-"""The whole way of a study in functions: freeze the plan, run it, analyze, report."""
+"""The whole way of a study in functions: freeze the plan, run its phases, amend it, analyze, report."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from trickbag.analyze import analyze
 from trickbag.errors import InputError
+from trickbag.recipe import Machine, parse_overrides
 from trickbag.records.files import write_text
-from trickbag.records.plan import PLAN, Plan, write_plan
+from trickbag.records.plan import PLAN, Plan, append_entry, read_plan, write_plan
 from trickbag.records.result import Results
+from trickbag.records.run import RunRecord, read_run
 from trickbag.report.write import write_report
-from trickbag.run.driver import run_study
-from trickbag.run.state import Show
-from trickbag.study import Study, copy_own_files, load_study, make_plan, self_contained
+from trickbag.run.driver import as_planned, run_study
+from trickbag.run.locks import study_lock
+from trickbag.run.state import Show, Tracker
+from trickbag.study import (
+    Study,
+    amendment,
+    copy_own_files,
+    load_study,
+    make_plan,
+    next_phase,
+    self_contained,
+)
 
 STUDY = "study.yaml"
 
@@ -19,8 +30,9 @@ STUDY = "study.yaml"
 def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan:
     """Resolve a study (or a study file, or an embedded one by name) and freeze its plan in `out`.
 
-    Nothing is written before everything is known to be right. Raises InputError where the study is wrong or
-    `out` holds anything but this very plan.
+    Nothing is written before everything is known to be right. A folder that holds this plan is recognised
+    whatever phases and amendments were added to it, and the plan as it stands is returned. Raises InputError
+    where the study is wrong, `out` holds anything but this very plan, or the machine is not the planned one.
     """
     study, base = load_study(study, overrides) if isinstance(study, str) else (study, Path())
     if out.exists() and not out.is_dir():
@@ -29,10 +41,67 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
         raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
     plan = make_plan(study, base)
     out.mkdir(parents=True, exist_ok=True)
-    write_plan(out, plan)
+    file = write_plan(out, plan)
+    first, standing = file.entries[0].body["machine"], file.plan()
+    if any(plan.machine[name] not in (first[name], standing.machine[name]) for name in first):
+        as_planned(standing, study.machine)
     copy_own_files(plan, base, out)
     write_text(out / STUDY, self_contained(study, base))
-    return plan
+    return standing
+
+
+def machine_of(folder: Path) -> Machine:
+    """The machine block of a frozen study; on what the last digits depend, the plan has the say."""
+    machine = load_study(str(folder / STUDY))[0].machine
+    own = Machine.model_fields
+    return machine.model_copy(update={name: own[name].default for name in ("device", "threads")})
+
+
+def run_phases(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
+    """Run what the plan in `folder` lacks, choose the next phase, and so on until nothing is left to choose."""
+    while True:
+        tracker = run_study(folder, machine, show)
+        if tracker.stopped or not advance(folder):
+            return tracker
+
+
+def advance(folder: Path) -> bool:
+    """Append the next phase to the plan where all runs so far have ended and there is one; whether there was.
+
+    One atomic write under the folder's lock, and a pure function of what is in the files: killed at any
+    moment, the next call does the same.
+    """
+    with study_lock(folder):
+        plan = read_plan(folder).plan()
+        records = _records(folder, plan)
+        if not plan.later or len(records) < len(plan.runs):
+            return False
+        body = next_phase(plan, records)
+        if body is not None:
+            append_entry(folder, "phase", body, body["phase"]["rule"], len(records))
+        return body is not None
+
+
+def amend(folder: Path, reason: str, words: Sequence[str]) -> Plan:
+    """Change a frozen plan by `field=value` words, with a reason that the report prints; the plan as it then is.
+
+    Raises InputError where the change is not one of those that an amendment may make, or no reason is given.
+    """
+    if not reason.strip():
+        raise InputError(
+            "amend: a reason is needed; the report prints it: --amend 'two more weeks of GPU time'"
+        )
+    with study_lock(folder):
+        plan = read_plan(folder).plan()
+        ended = _records(folder, plan)
+        body = amendment(plan, ended.keys(), parse_overrides(words))
+        return append_entry(folder, "amendment", body, reason.strip(), len(ended)).plan()
+
+
+def _records(folder: Path, plan: Plan) -> dict[str, RunRecord]:
+    """The records of the runs that have ended, by run id."""
+    found = {run.id: read_run(folder / "runs" / run.id) for run in plan.runs}
+    return {name: record for name, record in found.items() if record}
 
 
 def conduct(
@@ -44,7 +113,7 @@ def conduct(
     """
     folder = Path(out)
     freeze(study, folder, overrides)
-    run_study(folder, load_study(str(folder / STUDY))[0].machine, show)
+    run_phases(folder, machine_of(folder), show)
     results = analyze(folder)
     write_report(folder)
     return results

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trickbag.records.plan import Arm, Plan
+from trickbag.records.plan import Arm, Phase, Plan, Rule
 
 
 def show_plan(plan: Plan, console: Console) -> None:
@@ -20,18 +20,42 @@ def show_plan(plan: Plan, console: Console) -> None:
         table = Table(box=None, padding=(0, 2), header_style="dim")
         for title in ("arm", "field", "baseline", "this arm"):
             table.add_column(title)
-        for arm in (arm for arm in plan.arms if arm.workload == workload.name):
+        for arm in (a for a in plan.arms if a.workload == workload.name and a.role != "candidate"):
             for row in _rows(arm):
                 table.add_row(*map(escape, row))
         console.print(table)
     for phase in plan.phases:
-        seeds = sorted({run.seed for run in phase.runs})
-        console.print(f"phase {phase.name}: {len(phase.runs)} runs, seeds {', '.join(map(str, seeds))}")
+        console.print(_phase(phase), highlight=False)
+    for line in to_come(plan):
+        console.print(f"to come: {line}", highlight=False)
     judge = plan.judgement
     console.print(
         f"judged by: {judge.method}; {len(plan.comparisons)} comparisons, {judge.level:.0%} simultaneous, "
         f"margin {judge.margin:g} points"
     )
+
+
+def to_come(plan: Plan) -> list[str]:
+    """The phases to come, a line each."""
+    return [_rule(rule, sum(phase.name == rule.phase for phase in plan.phases)) for rule in plan.later]
+
+
+def _rule(rule: Rule, looked: int) -> str:
+    """How a later phase will choose its runs; so many of its looks are listed already."""
+    who = "all arms" if rule.keep is None else f"the best {rule.keep} arms and what they are compared with"
+    if looked:
+        who = "the arms whose comparisons are still open"
+    left = rule.looks[looked:]
+    looks = f", looks at {', '.join(map(str, left))} seeds" if left else ""
+    return f"phase {rule.phase}: {who}, seeds {', '.join(map(str, rule.seeds))}{looks}"
+
+
+def _phase(phase: Phase) -> str:
+    """A listed phase: how many runs, with which seeds, and by what rule they were chosen."""
+    seeds = ", ".join(map(str, sorted({run.seed for run in phase.runs})))
+    look = f", look {phase.look}" if phase.look else ""
+    rule = f" ({phase.rule})" if phase.reasons or not phase.runs else ""
+    return f"phase {phase.name}{look}: {len(phase.runs)} runs{', seeds ' if seeds else ''}{seeds}{rule}"
 
 
 def _rows(arm: Arm) -> list[tuple[str, str, str, str]]:

@@ -1,5 +1,6 @@
 """The stages of a study as verbs: plan, run, status, analyze, report; `study` and `demo` do them all."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -46,18 +47,30 @@ def plan(
     ],
     fields: Fields = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Freeze the plan here.")] = None,
+    amend: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Change the frozen plan in DIR, as in seeds=12.")
+    ] = None,
 ) -> None:
-    """Show every arm's difference from the baseline and every run; with --out, freeze the plan."""
+    """Show every arm's difference from the baseline and every run; freeze the plan, or amend a frozen one."""
     from trickbag.cli.show_plan import show_plan
     from trickbag.records.plan import read_plan
 
+    fields = fields or []
+    if amend is not None:
+        from trickbag.lab import amend as amend_folder
+
+        show_plan(amend_folder(_planned(Path(study)), amend, fields), Console())
+        return
     if Path(study).is_dir():
+        if fields:
+            raise InputError(
+                f"{study}: its plan is frozen; change it with --amend 'reason' {' '.join(fields)}"
+            )
         show_plan(read_plan(Path(study)).plan(), Console())
         return
     from trickbag.lab import freeze
     from trickbag.study import load_study, make_plan
 
-    fields = fields or []
     show_plan(freeze(study, out, fields) if out else make_plan(*load_study(study, fields)), Console())
 
 
@@ -69,15 +82,19 @@ def run(folder: Folder, fields: Fields = None) -> None:
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far a study is."""
     from trickbag.cli.live import as_plain, state_table
+    from trickbag.cli.show_plan import to_come
     from trickbag.records.plan import read_plan
     from trickbag.run.state import Tracker
 
-    state = Tracker(folder, read_plan(folder).plan()).refresh()
+    plan = read_plan(folder).plan()
+    state = Tracker(folder, plan).refresh()
     console = Console()
     if as_json:
-        console.print_json(data=as_plain(state))
-    else:
-        console.print(state_table(state, eta=None))
+        console.print_json(data={**as_plain(state), "to_come": to_come(plan)})
+        return
+    console.print(state_table(state, eta=None))
+    for line in to_come(plan):
+        console.print(f"to come: {line}", highlight=False)
 
 
 def analyze(folder: Folder) -> None:
@@ -95,11 +112,17 @@ def report(folder: Folder) -> None:
     print(f"report: {write_report(folder)}")
 
 
-def _machine(folder: Path, fields: list[str]) -> Machine:
-    """The study's machine block, with overrides."""
+def _planned(folder: Path) -> Path:
+    """The folder, which must be one of a planned study."""
     if not (folder / STUDY).exists():
         raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
-    plain = dict(read_yaml(folder / STUDY).get("machine", {}))
+    return folder
+
+
+def _machine(folder: Path, fields: list[str]) -> Machine:
+    """The study's machine block, with overrides; on what the last digits depend, the plan has the say."""
+    plain = dict(read_yaml(_planned(folder) / STUDY).get("machine", {}))
+    plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
     for path, value in parse_overrides(fields).items():
         section, _, name = path.partition(".")
         if section != "machine" or not name:
@@ -109,12 +132,16 @@ def _machine(folder: Path, fields: list[str]) -> Machine:
 
 
 def _run(folder: Path, machine: Machine) -> int:
-    """Run with a live display; how many runs failed or died."""
+    """Run all phases with a live display; how many runs failed or died, or wait because a cap is used up."""
     from trickbag.cli.live import Live
+    from trickbag.lab import run_phases
     from trickbag.records.plan import read_plan
-    from trickbag.run.driver import AGAIN, as_planned, run_study, workers
+    from trickbag.run.driver import AGAIN, as_planned, workers
 
     machine = as_planned(read_plan(folder).plan(), machine)
     with Live(Console(), workers(machine)) as live:
-        tracker = run_study(folder, machine, live.show)
-    return sum(record.status in AGAIN for record in tracker.records.values())
+        tracker = run_phases(folder, machine, live.show)
+    if tracker.stopped:
+        print(f"trickbag: {tracker.stopped}", file=sys.stderr)
+    failed = sum(record.status in AGAIN for record in tracker.records.values())
+    return failed + bool(tracker.stopped)

@@ -139,6 +139,15 @@ class Plan(Frozen):
         """The runs of all phases, in order."""
         return tuple(run for phase in self.phases for run in phase.runs)
 
+    @property
+    def decided_runs(self) -> tuple[PlannedRun, ...]:
+        """The runs by whose outcome a later phase was chosen."""
+        last = self.phases[-1]
+        decided = [
+            p for p in self.phases if p.name != "teacher" and (p.name, p.look) != (last.name, last.look)
+        ]
+        return tuple(run for phase in decided for run in phase.runs)
+
     def runs_of(self, arm: Arm, phase: PhaseName | None = None) -> list[PlannedRun]:
         """The runs that count for an arm, of one phase or of the last that it is in.
 
@@ -152,6 +161,25 @@ class Plan(Frozen):
                 if own and (stage.name == "teacher") == (arm.role == "teacher"):
                     found.setdefault(stage.name, []).append(run)
         return found.get(phase or (list(found)[-1] if found else ""), [])
+
+    def confirmed(self, workload: str) -> list[Comparison]:
+        """The comparisons of a workload whose two arms have confirming runs: the family that is judged.
+
+        Their seeds are fresh, so only these count in the correction for many comparisons.
+        """
+        runs = {
+            run.fingerprint
+            for p in self.phases
+            if p.name == "confirm"
+            for run in p.runs
+            if run.workload == workload
+        }
+        names = {arm.name for arm in self.arms if arm.workload == workload and arm.fingerprint in runs}
+        return [c for c in self.comparisons if c.workload == workload and {c.arm, c.comparison} <= names]
+
+    def extended(self, body: dict[str, Any]) -> "Plan":
+        """The plan with one more entry of that body (see `PlanFile.plan`)."""
+        return Plan.model_validate(_merged(self.model_dump(mode="json"), body))
 
     def arm(self, workload: str, name: str) -> Arm:
         """The arm of that name."""
@@ -184,11 +212,17 @@ class PlanFile(Frozen):
         """
         plain = dict(self.entries[0].body)
         for entry in self.entries[1:]:
-            plain |= {k: v for k, v in entry.body.items() if k not in ("phase", "arms")}
-            plain["arms"] = _replaced(plain["arms"], entry.body.get("arms", []))
-            if "phase" in entry.body:
-                plain["phases"] = [*plain["phases"], entry.body["phase"]]
+            plain = _merged(plain, entry.body)
         return Plan.model_validate(plain)
+
+
+def _merged(plain: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """A plain plan with an entry's body."""
+    merged = plain | {k: v for k, v in body.items() if k not in ("phase", "arms")}
+    merged["arms"] = _replaced(plain["arms"], body.get("arms", []))
+    if "phase" in body:
+        merged["phases"] = [*merged["phases"], body["phase"]]
+    return merged
 
 
 def _replaced(arms: list[dict[str, Any]], changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -212,14 +246,15 @@ def first_entry(plan: Plan) -> Entry:
 
 
 def write_plan(folder: Path, plan: Plan) -> PlanFile:
-    """Freeze a plan into an empty study folder; the same plan again is left as it is.
+    """Freeze a plan into an empty study folder; the same plan again is left as it is, whatever was added to it.
 
-    Raises InputError where the folder holds another plan.
+    Another machine is not another plan: what runs on it asks for an amendment. Raises InputError where the
+    folder holds another plan.
     """
     entry, path = first_entry(plan), folder / PLAN
     if path.exists():
         existing = read_plan(folder)
-        if existing.entries[0].hash != entry.hash:
+        if {**existing.entries[0].body, "machine": None} != {**entry.body, "machine": None}:
             raise InputError(
                 f"{path}: {_difference(existing.entries[0].body, entry.body)}; choose an empty folder"
             )

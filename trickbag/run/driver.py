@@ -14,7 +14,7 @@ from trickbag.records.run import RUN, Status
 from trickbag.run.finish import close_failed
 from trickbag.run.local import Ended, Engine, LocalEngine
 from trickbag.run.locks import study_lock
-from trickbag.run.state import Show, Tracker
+from trickbag.run.state import Show, Tracker, seconds_of
 from trickbag.run.worker import work
 from trickbag.train import device_of
 
@@ -25,6 +25,7 @@ AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried ag
 def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
     """Run what the plan in `folder` still lacks; finished runs are never repeated.
 
+    No run is started once the hours of the study's cap are used up; `stopped` of what is returned then says so.
     Raises InputError where the folder is in use or the machine is not the planned one. KeyboardInterrupt
     leaves every run under way with a checkpoint.
     """
@@ -58,12 +59,14 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
         if asked not in (default, plan.machine[name]):
             frozen = plan.machine[name]
             raise InputError(
-                f"machine.{name}: the plan was frozen with {frozen}, not {asked}: other last digits"
+                f"machine.{name}: the plan was frozen with {frozen}, not {asked}: other last digits; to go on all "
+                f"the same: trickbag plan DIR --amend 'reason' machine.{name}={asked}"
             )
     if plan.machine["torch"] != torch.__version__:
         raise InputError(
             f"the plan was frozen with torch {plan.machine['torch']}, here is {torch.__version__}: other last "
-            "digits; install that one, or plan anew in another folder"
+            "digits; install that one, or go on all the same: trickbag plan DIR --amend 'reason' "
+            f"machine.torch={torch.__version__}"
         )
     planned = machine.model_copy(update={name: plan.machine[name] for name in ("device", "threads")})
     device_of(planned)
@@ -77,7 +80,8 @@ def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
     while True:
         state = tracker.refresh()
         show(state)
-        ready = [run for run in _ready(tracker) if run.id not in submitted]
+        tracker.stopped = _used_up(tracker)
+        ready = [run for run in _ready(tracker) if run.id not in submitted and not tracker.stopped]
         for run in ready[: engine.free()]:
             engine.submit(run.id)
             submitted.add(run.id)
@@ -88,6 +92,19 @@ def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
             if ended.exit_code is not None:
                 deaths[ended.run_id] += 1
                 _bury(tracker, ended, deaths[ended.run_id])
+
+
+def _used_up(tracker: Tracker) -> str:
+    """Why no further run may start, where the ended ones have used up the hours of the cap and some still wait."""
+    hours = (tracker.plan.study.get("cap") or {}).get("hours")
+    spent = sum(map(seconds_of, tracker.records.values())) / 3600
+    waiting = len(tracker.plan.runs) - len(tracker.records)
+    if hours is None or spent < hours or not waiting:
+        return ""
+    return (
+        f"cap.hours: {spent:.2f} of {hours:g} hours are used up and {waiting} runs wait; to go on: "
+        "trickbag plan DIR --amend 'reason' cap.hours=MORE"
+    )
 
 
 def _ready(tracker: Tracker) -> list[PlannedRun]:
@@ -121,9 +138,13 @@ def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) 
 
 
 def _forget_machine_trouble(tracker: Tracker) -> None:
-    """Take up again what ended by trouble of the machine; divergence is an outcome and stays."""
+    """Take up again what ended by trouble of the machine; divergence is an outcome and stays.
+
+    So does every outcome that a later phase was chosen by: with another one the choice could not be repeated.
+    """
     tracker.refresh()
+    decided = {run.id for run in tracker.plan.decided_runs}
     for run_id, record in list(tracker.records.items()):
-        if record.status in AGAIN:
+        if record.status in AGAIN and run_id not in decided:
             (tracker.folder / "runs" / run_id / RUN).unlink()
             del tracker.records[run_id]

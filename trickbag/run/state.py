@@ -56,6 +56,7 @@ class Tracker:
     folder: Path
     plan: Plan
     records: dict[str, RunRecord] = field(default_factory=dict)
+    stopped: str = ""  # why runs wait that could be started
 
     def refresh(self) -> State:
         """The state as it stands in the files."""
@@ -70,7 +71,7 @@ class Tracker:
             ended=len(self.records),
             arms=tuple(self._arms()),
             running=tuple(self._running(run) for run in waiting if self._is_running(run)),
-            seconds_per_run=fmean(_seconds(record) for record in done) if done else None,
+            seconds_per_run=fmean(seconds_of(record) for record in done) if done else None,
         )
 
     def place(self, run: PlannedRun) -> Path:
@@ -88,9 +89,9 @@ class Tracker:
         return Running(run, rows[-1] if rows else None, epochs)
 
     def _arms(self) -> list[ArmState]:
-        """Every arm that has runs of its own."""
+        """Every arm that has runs of its own; tuning points are too many to show."""
         found = []
-        for arm in self.plan.arms:
+        for arm in [arm for arm in self.plan.arms if arm.role != "candidate"]:
             runs = self.plan.runs_of(arm)
             ended = [self.records[run.id] for run in runs if run.id in self.records]
             scores = [record.top1 for record in ended if record.status == "done" and record.top1 is not None]
@@ -100,7 +101,7 @@ class Tracker:
         return found
 
 
-def _seconds(record: RunRecord) -> float:
+def seconds_of(record: RunRecord) -> float:
     """Wall time of an ended run."""
     t = record.timings
     return t.train_seconds + t.startup_seconds + t.evaluate_seconds if t else 0.0

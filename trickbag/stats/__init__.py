@@ -18,6 +18,7 @@ from trickbag.stats.noise import (
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
 from trickbag.stats.relative import relative_error
+from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.spread import equal_sd_p, outlying
 from trickbag.stats.unpaired import unpaired_effects, unpaired_fragile
 from trickbag.stats.verdict import Verdict, fragile, shares, verdict, verdicts
@@ -30,6 +31,7 @@ __all__ = [
     "CrossedInterval",
     "Effects",
     "EvaluationLuck",
+    "Looks",
     "Price",
     "SeedNoise",
     "Verdict",
@@ -45,8 +47,11 @@ __all__ = [
     "family_level",
     "faster_and_kept",
     "fragile",
+    "fragile_looks",
     "holm",
+    "judge_looks",
     "kept",
+    "look_levels",
     "minimum_detectable_effect",
     "outlying",
     "price",

@@ -1,7 +1,6 @@
 """From a study to its plan: every arm resolved, every run listed, the test that will judge them fixed."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +8,17 @@ import torch
 
 from trickbag.errors import InputError
 from trickbag.recipe import Recipe, apply, compose, diff, leaves
-from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
+from trickbag.records.plan import Arm, Comparison, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
-from trickbag.rng import Streams
+from trickbag.study.cap import check_cap
 from trickbag.study.design import TEACHER, NamedArm, arms, pairs, tricks_of
+from trickbag.study.durations import duration_arms
 from trickbag.study.load import baseline_of
+from trickbag.study.phases import first_phases
+from trickbag.study.runs import planned_run
 from trickbag.study.schema import Study, WorkloadSpec
+from trickbag.study.stages import check_keep, judgement, stages
+from trickbag.study.tuning import candidates
 from trickbag.train import Resolved, device_of, resolve
 
 TEACHER_FIELD = "loss.distillation.teacher"
@@ -32,28 +36,40 @@ class _Part:
 
 def make_plan(study: Study, base: Path) -> Plan:
     """Resolve everything and list every run; nothing is written. Raises InputError where something is wrong."""
+    rules = stages(study)
     specs = study.workloads or (WorkloadSpec(name=baseline_of(study, base).data.name),)
     parts = [_part(study, spec, base) for spec in specs]
     teachers = [part.teacher for part in parts if part.teacher]
-    phases = [Phase(name="teacher", runs=tuple(run for _, run in teachers))] if teachers else []
-    runs = tuple(run for part in parts for run in _runs(part, study.seed_list))
-    if len({run.id for run in runs}) < len(runs):
-        raise InputError(
-            "workloads: two of them are one and the same; each needs a name and a change of its own"
-        )
-    return Plan(
+    designed = [arm for part in parts for arm in part.arms]
+    more = [arm for part in parts for arm in _more_arms(part, study, base)]
+    comparisons = tuple(pair for part in parts for pair in part.comparisons)
+    check_keep(rules, comparisons)
+    phases, later = first_phases(rules, [*designed, *more], [run for _, run in teachers], study.pairing)
+    plan = Plan(
         study=study.model_dump(mode="json", exclude={"machine"}),
         workloads=tuple(part.workload for part in parts),
-        arms=tuple([arm for part in parts for arm in part.arms] + [arm for arm, _ in teachers]),
-        comparisons=tuple(pair for part in parts for pair in part.comparisons),
-        phases=(*phases, Phase(name="confirm", runs=runs)),
-        judgement=Judgement(margin=study.margin),
+        arms=(*designed, *more, *[arm for arm, _ in teachers]),
+        comparisons=comparisons,
+        phases=phases,
+        later=later,
+        judgement=judgement(study),
         machine={
             "device": str(device_of(study.machine)),
             "threads": study.machine.threads,
             "torch": torch.__version__,
         },
     )
+    if len({run.id for run in plan.runs}) < len(plan.runs):
+        raise InputError(
+            "workloads: two of them are one and the same; each needs a name and a change of its own"
+        )
+    check_cap(plan)
+    return plan
+
+
+def _more_arms(part: _Part, study: Study, base: Path) -> list[Arm]:
+    """The arms that no design asks for: tuning points, and the baseline at other durations."""
+    return [*candidates(part.arms, study, base), *duration_arms(part.arms[0], study, base)]
 
 
 @dataclass(frozen=True)
@@ -140,34 +156,9 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
     tricks = tricks_of(spec.tricks)
     recipe = compose(apply(ground.baseline, spec.set, "teacher"), tricks)
     arm = _arm(ground, NamedArm(TEACHER, tricks), recipe).model_copy(update={"role": "teacher"})
-    return arm, _run(arm, spec.seed, ())
+    return arm, planned_run(arm, spec.seed)
 
 
 def _wants_teacher(ground: _Ground, named: Iterable[NamedArm]) -> bool:
     """Whether some arm distils from the study's own teacher."""
     return any((TEACHER_FIELD, "study") in leaves(_recipe(ground, arm, None).plain()) for arm in named)
-
-
-def _runs(part: _Part, seeds: Sequence[int]) -> list[PlannedRun]:
-    """Every arm with every seed, once per fingerprint; arms in random order within each seed."""
-    distinct = list({arm.fingerprint: arm for arm in reversed(part.arms)}.values())[::-1]
-    runs = []
-    for seed in seeds:
-        for i in Streams(seed).numpy("run order").permutation(len(distinct)):
-            arm = distinct[i]
-            distils = part.teacher and any(part.teacher[1].id in str(v) for _, v in leaves(arm.recipe))
-            runs.append(_run(arm, seed, (part.teacher[1].id,) if part.teacher and distils else ()))
-    return runs
-
-
-def _run(arm: Arm, seed: int, needs: tuple[str, ...]) -> PlannedRun:
-    """A run of an arm; its id is the name of its folder."""
-    label = re.sub(r"[^A-Za-z0-9._+-]+", "_", arm.name)[:60]
-    return PlannedRun(
-        id=f"{label}-{arm.fingerprint}-s{seed}",
-        workload=arm.workload,
-        arm=arm.name,
-        fingerprint=arm.fingerprint,
-        seed=seed,
-        needs=needs,
-    )
