@@ -6,8 +6,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-Counts = dict[str, float]  # sums over studies; `studies` is their number
-Simulate = Callable[[np.random.Generator, int], Counts]
+Counts = dict[str, float]  # sums over studies, by what was counted
 
 
 @dataclass(frozen=True)
@@ -15,12 +14,12 @@ class Gate:
     """A line of the page: what was measured, and whether it is what it should be."""
 
     section: str
-    scenario: str
-    quantity: str
+    planted: str
+    measured: str
     value: float
     se: float
-    low: float = -inf  # the band; both infinite: printed, not gated
-    high: float = inf
+    low: float = -inf
+    high: float = inf  # both infinite: printed, not gated
 
     @property
     def gated(self) -> bool:
@@ -35,22 +34,22 @@ class Gate:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Studies of one kind: how they are simulated, and what their counts must show."""
+    """Studies of one kind: how they are simulated, and what the sums over them must show."""
 
     name: str
-    simulate: Simulate  # (generator, studies) -> sums
-    gates: Callable[[Mapping[str, float]], list[Gate]]
-    share: float = 1.0  # of the number of studies asked for
-    chunk: int = 500  # studies simulated at once, each chunk with a generator of its own
+    simulate: Callable[[np.random.Generator, int], Counts]  # a generator, how many studies
+    gates: Callable[[Mapping[str, float], int], list[Gate]]  # the sums, over how many studies
+    share: float = 1.0  # of the number of studies that is asked for
+    sources: tuple[str, ...] = ("trickbag/stats",)  # files and folders whose change asks for a new simulation
 
 
-def proportion(count: float, studies: float) -> tuple[float, float]:
-    """A rate and its standard error; that of a rate of zero or one is taken as if one study had differed."""
+def proportion(count: float, studies: int) -> tuple[float, float]:
+    """A rate and its standard error; one study at least is taken to have differed from the others."""
     rate = count / studies
     inner = min(max(rate, 1 / studies), 1 - 1 / studies)
     return rate, sqrt(inner * (1 - inner) / studies)
 
 
-def nominal(rate: float, studies: float) -> float:
+def three_se(rate: float, studies: int) -> float:
     """Three standard errors of a proportion whose true value is `rate`."""
     return 3 * sqrt(rate * (1 - rate) / studies)

@@ -114,7 +114,7 @@ def accuracies(cell: Cell, effects: Floats, rng: np.random.Generator) -> Floats:
         shares[1] = 0.0 if cell.rho == "mixed" else rho
         seed = rng.standard_normal((shape[0], 1, cell.n))
         noise = np.sqrt(shares) * seed + np.sqrt(1 - shares) * noise
-    exact = BASE + effects[..., None] + cell.unit * noise
+    exact = np.asarray(BASE + effects[..., None] + cell.unit * noise)
     return exact if cell.images is None else np.round(exact / cell.resolution) * cell.resolution
 
 

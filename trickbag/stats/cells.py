@@ -75,8 +75,7 @@ def cell_fragile(
     step = resolution * float(np.min(np.abs(rows / norm[:, None]), where=rows != 0, initial=1.0))
     found = effects(by_seed, level, contrast_correlation(rows), step)
     small = (-margin < norm * found.low_90) & (norm * found.high_90 < margin)
-    facts = zip(found.low > 0, found.high < 0, small, strict=True)
-    return np.array([not shares(word, *fact) for word, fact in zip(verdicts, facts, strict=True)])
+    return ~shares(np.array(verdicts), found.low > 0, found.high < 0, small)
 
 
 def contrast_correlation(weights: ArrayLike) -> Floats:

@@ -62,7 +62,7 @@ def unpaired_fragile(
     df, squares = float(n.sum() - n.size), float(((n - 1) * variance).sum())
     flags = []
     for i, word in enumerate(verdicts):
-        shared = shares(word, bool(better[i]), bool(worse[i]), bool(small[i]))
+        shared = bool(shares(word, better[i], worse[i], small[i]))
         if shared and word != "undecided":
             versions = _without_each_run(groups[i + 1], groups[0], squares, df)
             shared = min(n[0], n[i + 1]) > 2 and _survives(word, *versions, df - 1, margin, level)
@@ -113,5 +113,4 @@ def _survives(word: Verdict, effect: Floats, se: Floats, df: float, margin: floa
     """Whether each of these versions of one effect shows the claim at the level of a single comparison."""
     wide, narrow = (critical_t(alpha, df) * se for alpha in (1 - level, 2 * (1 - level)))
     small = (effect - narrow > -margin) & (effect + narrow < margin)
-    facts = zip(effect > wide, effect < -wide, small, strict=True)
-    return all(shares(word, *version) for version in facts)
+    return bool(shares(word, effect > wide, effect < -wide, small).all())
