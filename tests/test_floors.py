@@ -12,11 +12,11 @@ FLOORS = [
     {"tricks", "train"},
     {"study", "run", "analyze"},
     {"report"},
-    {"lab", "cli", "__main__"},
+    {"lab", "pricing", "cli", "__main__"},
 ]
 TORCHLESS = {"errors", "recipe", "stats", "records", "tricks", "analyze", "report"}
 # Within a floor rooms do not know each other, with these exceptions: what stands on the left is used by all.
-SHARED = {"errors": FLOORS[0], "rng": set(), "lab": {"cli"}, "cli": {"__main__"}}
+SHARED = {"errors": FLOORS[0], "rng": set(), "lab": {"cli"}, "pricing": {"cli"}, "cli": {"__main__"}}
 
 
 def modules() -> dict[Path, ast.Module]:

@@ -23,7 +23,7 @@ SMALL = {"model.channels": [8, 8, 8], "budget.epochs": 6, "data.limit": 320}
 
 
 def make(out: Path, machine: Machine, **fields: object) -> None:
-    plain = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 2, "margin": 0.5}
+    plain = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 3, "margin": 0.5}
     own = {**plain, "set": SMALL, "machine": machine.model_dump(), **fields}
     freeze(Study.model_validate(own), out)
 
@@ -52,7 +52,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
 
 
 def test_runs_end_with_everything_they_owe(quiet: Path) -> None:
-    assert len(records(quiet)) == 4
+    assert len(records(quiet)) == 6
     for name, record in records(quiet).items():
         files = {path.name for path in (quiet / "runs" / name).iterdir()}
         assert files == {"run.json", "correct.npz", "test.sealed.npz", ".lock"}
@@ -159,7 +159,7 @@ def test_bad_outcomes_are_named_and_the_study_goes_on(tmp_path: Path, machine: M
         "name": "s",
         "baseline": "digits_baseline",
         "factors": factors,
-        "seeds": 2,
+        "seeds": 3,
         "margin": 0.5,
         "set": SMALL,
     }
@@ -210,7 +210,7 @@ def test_students_of_a_failed_teacher_are_recorded(tmp_path: Path, machine: Mach
     make(out, machine, factors=["distillation"], teacher={"set": {"optimizer.lr": 1e18}})
     tracker = run_study(out, machine)
     outcomes = sorted((record.arm, record.status) for record in tracker.records.values())
-    assert outcomes == [("baseline", "done")] * 2 + [("distillation", "failed")] * 2 + [
+    assert outcomes == [("baseline", "done")] * 3 + [("distillation", "failed")] * 3 + [
         ("teacher", "diverged")
     ]
 
@@ -219,6 +219,6 @@ def test_state_counts_what_is_there(quiet: Path) -> None:
     from trickbag.records.plan import read_plan
 
     state = Tracker(quiet, read_plan(quiet).plan()).refresh()
-    assert (state.planned, state.ended, state.running) == (4, 4, ())
+    assert (state.planned, state.ended, state.running) == (6, 6, ())
     expected = [r.top1 for r in records(quiet).values() if r.arm == "cosine"]
-    assert next(arm.mean for arm in state.arms if arm.name == "cosine") == pytest.approx(sum(expected) / 2)
+    assert next(arm.mean for arm in state.arms if arm.name == "cosine") == pytest.approx(sum(expected) / 3)

@@ -134,7 +134,7 @@ def test_overrides_address_the_study_or_its_baseline() -> None:
 def test_frozen_folder_is_self_contained_and_the_same_again(machine: Machine, tmp_path: Path) -> None:
     out, file = tmp_path / "out", tmp_path / "my.yaml"
     shutil.copy(BASELINE, tmp_path / "mine.yaml")
-    plain = {"name": "x", "baseline": "mine.yaml", "factors": ["cosine"], "seeds": 2, "margin": 1.0}
+    plain = {"name": "x", "baseline": "mine.yaml", "factors": ["cosine"], "seeds": 3, "margin": 1.0}
     file.write_text(yaml.safe_dump({**plain, "machine": machine.model_dump(mode="json")}))
     first = freeze(str(file), out)
     again = freeze(str(file), out)
@@ -144,15 +144,15 @@ def test_frozen_folder_is_self_contained_and_the_same_again(machine: Machine, tm
 
 
 def test_another_plan_in_the_folder_is_refused(machine: Machine, tmp_path: Path) -> None:
-    freeze(study(machine), tmp_path / "out")
+    freeze(study(machine, seeds=3), tmp_path / "out")
     with pytest.raises(InputError, match="holds another plan of this study"):
-        freeze(study(machine, seeds=3), tmp_path / "out")
+        freeze(study(machine, seeds=4), tmp_path / "out")
     with pytest.raises(InputError, match="belongs to another study, 's'"):
-        freeze(study(machine, name="t"), tmp_path / "out")
+        freeze(study(machine, name="t", seeds=3), tmp_path / "out")
 
 
 def test_a_plan_changed_by_hand_is_noticed(machine: Machine, tmp_path: Path) -> None:
-    freeze(study(machine), tmp_path / "out")
+    freeze(study(machine, seeds=3), tmp_path / "out")
     path = tmp_path / "out" / "plan.json"
     path.write_text(path.read_text().replace('"margin": 0.5', '"margin": 0.1'))
     with pytest.raises(InputError, match="changed by hand"):

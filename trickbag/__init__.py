@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from trickbag.errors import InputError as InputError
     from trickbag.lab import conduct as conduct
     from trickbag.lab import freeze as freeze
+    from trickbag.lab import open_test as open_test
+    from trickbag.pricing import price as price
     from trickbag.recipe import Card as Card
     from trickbag.recipe import Machine as Machine
     from trickbag.recipe import Recipe as Recipe
@@ -35,6 +37,8 @@ _HOMES = {
     "freeze": "trickbag.lab",
     "load_recipe": "trickbag.recipe",
     "load_study": "trickbag.study",
+    "open_test": "trickbag.lab",
+    "price": "trickbag.pricing",
     "read_results": "trickbag.records.result",
     "train_recipe": "trickbag.run.single",
 }

@@ -9,7 +9,7 @@ from trickbag.recipe import Machine, parse_overrides
 from trickbag.records.files import write_text
 from trickbag.records.plan import PLAN, Plan, append_entry, read_plan, write_plan
 from trickbag.records.result import Results
-from trickbag.records.run import RunRecord, read_run
+from trickbag.records.run import RUN, RunRecord, read_run
 from trickbag.report.write import write_report
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.locks import study_lock
@@ -23,6 +23,7 @@ from trickbag.study import (
     next_phase,
     self_contained,
 )
+from trickbag.study.prospect import check_outlook, outlooks
 
 STUDY = "study.yaml"
 
@@ -32,7 +33,8 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
 
     Nothing is written before everything is known to be right. A folder that holds this plan is recognised
     whatever phases and amendments were added to it, and the plan as it stands is returned. Raises InputError
-    where the study is wrong, `out` holds anything but this very plan, or the machine is not the planned one.
+    where the study is wrong or can show nothing, `out` holds anything but this very plan, or the machine is
+    not the planned one.
     """
     study, base = load_study(study, overrides) if isinstance(study, str) else (study, Path())
     if out.exists() and not out.is_dir():
@@ -40,6 +42,7 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN).exists():
         raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
     plan = make_plan(study, base)
+    check_outlook(plan, outlooks(plan))
     out.mkdir(parents=True, exist_ok=True)
     file = write_plan(out, plan)
     first, standing = file.entries[0].body["machine"], file.plan()
@@ -117,3 +120,35 @@ def conduct(
     results = analyze(folder)
     write_report(folder)
     return results
+
+
+def open_test(folder: Path) -> Results:
+    """Open the sealed test bits of a finished study: logged in the plan's chain, counted, then analyzed.
+
+    Raises InputError, and logs nothing, where runs are unfinished, phases are still to come, or there are no
+    test images.
+    """
+    _check_openable(folder, read_plan(folder).plan())
+    with study_lock(folder):
+        plan = read_plan(folder).plan()
+        _check_openable(folder, plan)
+        append_entry(folder, "opening", {}, "", finished=len(plan.runs))
+    results = analyze(folder)
+    write_report(folder)
+    return results
+
+
+def _check_openable(folder: Path, plan: Plan) -> None:
+    """Refuse to open test bits before everything is decided, or where there is nothing to open."""
+    if not any(workload.test_images for workload in plan.workloads):
+        raise InputError(f"{folder}: the study has no test images, so there is nothing to open")
+    if plan.later:
+        phases = ", ".join(rule.phase for rule in plan.later)
+        raise InputError(
+            f"{folder}: phases still to come: {phases}; the test bits stay sealed until all is done"
+        )
+    places = [folder / "runs" / run.id for run in plan.runs]
+    if unfinished := sum(not (place / RUN).exists() for place in places):
+        raise InputError(
+            f"{folder}: {unfinished} of {len(places)} runs are unfinished; the test bits stay sealed until then"
+        )

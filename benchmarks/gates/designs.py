@@ -1,11 +1,11 @@
 """Other designs: sums over the cells of a factorial, arms with seeds of their own, interim looks, time."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Literal
 
 import numpy as np
-from trickbag.study.design.weights import ON, Weights, interaction, main_effect, shapley
 
 from benchmarks.gates.batch import decide
 from benchmarks.gates.gate import Counts
@@ -13,6 +13,7 @@ from benchmarks.gates.noise import NOISE, Cell
 from trickbag import stats
 from trickbag.stats.family import Floats
 from trickbag.stats.moderated import Bools, Effects
+from trickbag.study.design.weights import ON, Weights, interaction, main_effect, shapley
 
 SMALL = 0.25  # margin, in seed SDs
 FACTORS = 3
@@ -39,35 +40,7 @@ def contrasts(kind: str, spread: Spread, n: int, rng: np.random.Generator, studi
     for _ in range(studies):
         table = _cells(spread, n, rng)
         found = stats.cell_effects(table, rows)
-        counts |= _with_claims(
-            counts, found, lambda words, t=table: stats.cell_fragile(t, rows, words, SMALL)
-        )
-        means = rng.uniform(-3, 3, len(CELLS))
-        moved = stats.cell_effects(_cells(spread, n, rng) + means[:, None], rows)
-        counts["covered"] += _covers(moved, rows @ means)
-    return counts
-
-
-def _cells(spread: Spread, n: int, rng: np.random.Generator) -> Floats:
-    """Noise of the cells [cells, seeds], the full stack last."""
-    shape = (1, len(CELLS), n)
-    noise = NOISE["t3" if spread == "t3" else "normal"](rng, shape)[0]
-    if spread == "stack SD x3":
-        noise[-1] *= 3
-    if spread == "half of the cells correlated .9":
-        half = len(CELLS) // 2
-        noise[:half] = np.sqrt(0.9) * rng.standard_normal(n) + np.sqrt(0.1) * noise[:half]
-    return noise
-
-
-def unpaired(cell: Cell, runs: int, rng: np.random.Generator, studies: int) -> Counts:
-    """Dunnett's test with `runs` of the baseline: claims where nothing differs, coverage where arms do."""
-    counts = dict.fromkeys(("claim", "lasting", "covered"), 0.0)
-    sds = np.reshape(cell.sds or (1.0,) * cell.arms, (-1, 1))
-    for _ in range(studies):
-        first, second = (_own_seeds(cell, sds, runs, rng) for _ in range(2))
-        found = stats.unpaired_effects(*first)
-        counts |= _with_claims(counts, found, lambda words, x=first: stats.unpaired_fragile(*x, words, SMALL))
+        counts |= _with_claims(counts, found, partial(stats.unpaired_fragile, *first))
         truth = rng.uniform(-3, 3, cell.k)
         moved = stats.unpaired_effects([row + t for row, t in zip(second[0], truth, strict=True)], second[1])
         counts["covered"] += _covers(moved, truth)
@@ -108,11 +81,13 @@ def time(k: int, rounds: int, rng: np.random.Generator, studies: int) -> Counts:
     return {"claim": float(found.claims.any(-1).sum()), "covered": float(found.covered.all(-1).sum())}
 
 
-def _with_claims(counts: Counts, found: Effects, fragile: Callable[[list[stats.Verdict]], Bools]) -> Counts:
+def _with_claims(
+    counts: Counts, found: Effects, fragile: Callable[[list[stats.Verdict], float], Bools]
+) -> Counts:
     """The counts, with a study's claims and those of them that are not fragile."""
     words = stats.verdicts(found, SMALL)
     claims = (found.low > 0) | (found.high < 0)
-    lasting = claims.any() and (claims & ~fragile(words)).any()
+    lasting = claims.any() and (claims & ~fragile(words, SMALL)).any()
     return {"claim": counts["claim"] + claims.any(), "lasting": counts["lasting"] + lasting}
 
 

@@ -12,7 +12,7 @@ from trickbag import stats
 from trickbag.stats.family import Floats
 
 BASE = 80.0  # accuracy of the baseline, percent
-DIFFICULTY = (0.95, 0.9, 0.7, 0.4)  # chance of a right answer, of four equal groups of images
+DIFFICULTY = (0.85, 0.7, 0.5, 0.4)  # chance of a right answer, of four equal groups of images
 
 Shape = tuple[int, int, int]
 Design = Literal["baseline", "previous", "disjoint", "all pairs"]

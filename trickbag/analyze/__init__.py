@@ -2,14 +2,23 @@
 
 from pathlib import Path
 
-from trickbag.analyze.gather import ArmRuns, aliases, gather, summarise
-from trickbag.analyze.judge import judge
+from trickbag.analyze.across import across
+from trickbag.analyze.attribution import attributions
+from trickbag.analyze.bottom_line import bottom_line, not_claimed, scope
+from trickbag.analyze.cost import costs
+from trickbag.analyze.gather import Evidence, gather
+from trickbag.analyze.joint import with_time
+from trickbag.analyze.judge import arm_results, judge
 from trickbag.analyze.noise import noise
+from trickbag.analyze.sealed import openings, test_accuracy
+from trickbag.analyze.summary import aliases, summarise
 from trickbag.analyze.table import run_table
-from trickbag.analyze.words import NOT_CLAIMED, bottom_line, scope
+from trickbag.analyze.time import session_note, session_of
+from trickbag.analyze.words import Setting, sentence
 from trickbag.records.files import provenance, write_record, write_text
 from trickbag.records.plan import Plan, PlanFile, read_plan
-from trickbag.records.result import RESULTS, Amendment, Results, Summary
+from trickbag.records.result import RESULTS, Amendment, PhaseNote, Results, Summary
+from trickbag.records.timing import TimingFile
 
 TABLE = "results.csv"
 
@@ -17,23 +26,31 @@ TABLE = "results.csv"
 def analyze(folder: Path) -> Results:
     """Judge the runs that have ended in a study's folder; may be called at any moment.
 
-    Raises InputError where the plan is missing or damaged, or where runs are not those of the plan.
+    The test bits are read only where the plan's chain says that they were opened. Raises InputError where the
+    plan is missing or damaged, or where runs are not those of the plan.
     """
     file = read_plan(folder)
-    plan = file.plan()
-    runs = gather(folder, plan)
-    results = _results(file, plan, runs)
+    evidence = gather(folder, file.plan())
+    test = test_accuracy(folder, file, evidence)
+    results = _results(file, evidence, test, session_of(folder, file))
     write_record(folder / RESULTS, results)
-    write_text(folder / TABLE, run_table(runs.values()))
+    write_text(folder / TABLE, run_table(evidence, test))
     return results
 
 
-def _results(file: PlanFile, plan: Plan, runs: dict[tuple[str, str], ArmRuns]) -> Results:
+def _results(
+    file: PlanFile, evidence: Evidence, test: dict[str, float], timing: TimingFile | None
+) -> Results:
     """Everything that the analysis says."""
+    plan, opened = evidence.plan, openings(file)
     names = [workload.name for workload in plan.workloads]
-    arms = tuple(result for name in names for result in judge(plan, runs, name))
-    baselines = tuple(_baseline(plan, runs, name) for name in names)
-    ended = {record.id for found in runs.values() for record in found.records.values()}
+    judged = [judge(evidence, name, test) for name in names]
+    setting = Setting(plan.judgement.margin, len(opened), any(p.name == "confirm" for p in plan.phases))
+    arms = with_time(evidence, [arm for found in judged for arm in arm_results(evidence, found)], timing)
+    said = tuple(arm.model_copy(update={"sentence": sentence(arm, setting)}) for arm in arms)
+    shares = tuple(found for name in names for found in attributions(evidence, name))
+    baselines = tuple(_baseline(evidence, name) for name in names)
+    missing = len(plan.runs) - len(evidence.records)
     return Results(
         study=plan.study["name"],
         question=plan.study["question"],
@@ -43,18 +60,25 @@ def _results(file: PlanFile, plan: Plan, runs: dict[tuple[str, str], ArmRuns]) -
         level=plan.judgement.level,
         baseline=baselines[0],
         baselines=baselines,
-        arms=arms,
-        noise=tuple(noise(plan, runs, name) for name in names),
-        bottom_line=bottom_line(arms, plan.judgement.margin, len(plan.runs) - len(ended)),
-        not_claimed=NOT_CLAIMED,
+        arms=said,
+        attributions=shares,
+        across=across(judged, plan.judgement.level),
+        costs=costs(plan, evidence.latest, timing),
+        timing=session_note(timing) if timing else None,
+        noise=tuple(noise(evidence, name) for name in names),
+        bottom_line=bottom_line(said, plan, missing, len(opened)),
+        not_claimed=not_claimed(plan, timing is not None, bool(opened), bool(shares)),
         runs_planned=len(plan.runs),
-        runs_done=len(ended),
+        runs_done=len(evidence.records),
+        test_openings=len(opened),
         dropped=plan.dropped,
         amendments=tuple(
             Amendment(reason=e.reason, written=e.written["written"], finished_runs=e.finished_runs)
             for e in file.entries
             if e.kind == "amendment"
         ),
+        phases=phase_notes(plan),
+        openings=tuple(entry.written["written"] for entry in opened),
         scope={name: scope(plan, name) for name in names},
         method=plan.judgement.method,
         machine=plan.machine,
@@ -62,10 +86,25 @@ def _results(file: PlanFile, plan: Plan, runs: dict[tuple[str, str], ArmRuns]) -
     )
 
 
-def _baseline(plan: Plan, runs: dict[tuple[str, str], ArmRuns], workload: str) -> Summary:
+def phase_notes(plan: Plan) -> tuple[PhaseNote, ...]:
+    """The phases of a plan and how their runs were chosen."""
+    return tuple(
+        PhaseNote(
+            name=phase.name,
+            look=phase.look,
+            runs=len(phase.runs),
+            seeds=tuple(dict.fromkeys(run.seed for run in phase.runs)),
+            rule=phase.rule,
+            reasons=phase.reasons,
+        )
+        for phase in plan.phases
+    )
+
+
+def _baseline(evidence: Evidence, workload: str) -> Summary:
     """The baseline of a workload by itself."""
-    found = runs[workload, "baseline"]
-    return summarise(found, aliases(plan, found.arm))
+    found = evidence.latest[workload, "baseline"]
+    return summarise(found, aliases(evidence.plan, found.arm))
 
 
 __all__ = ["analyze"]

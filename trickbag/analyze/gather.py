@@ -1,113 +1,151 @@
-"""From the files of a study to tables: one row per run, accuracies per arm and seed, bits."""
+"""From the files of a study to tables: every run's record, and the correctness bits of those that are judged."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from statistics import fmean, median, stdev
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trickbag.errors import InputError
-from trickbag.records.plan import Arm, Plan
-from trickbag.records.result import CurvePoint, Summary
+from trickbag.records.plan import Arm, Comparison, PhaseName, Plan, PlannedRun
 from trickbag.records.run import CORRECT, RunRecord, read_bits, read_run
+
+Bits = NDArray[np.bool_]
+
+ORDER: tuple[PhaseName, ...] = ("teacher", "tune", "screen", "confirm")
+NEAR = 1e-6  # percentage points: what rounding may make of a mean of bits; one image is more
 
 
 @dataclass(frozen=True)
 class ArmRuns:
-    """An arm and its ended runs, by seed."""
+    """An arm and its ended runs of one phase, by seed."""
 
     arm: Arm
     records: dict[int, RunRecord]
-    planned: int
-    bits: dict[int, NDArray[np.bool_]]  # top-1 bits [images] of the runs that are done
+    planned: tuple[int, ...]  # seeds, in the order of the plan
+    bits: dict[int, Bits]  # top-1 bits [images] of the runs that are done
+    phase: PhaseName = "confirm"
 
-    @property
+    @cached_property
     def accuracy(self) -> dict[int, float]:
         """Validation top-1 accuracy in percent of the runs that are done, by seed."""
-        return {seed: 100.0 * float(bits.mean()) for seed, bits in self.bits.items()}
+        return {seed: percent(bits) for seed, bits in self.bits.items()}
 
 
-def gather(folder: Path, plan: Plan) -> dict[tuple[str, str], ArmRuns]:
-    """Every arm's runs, keyed by workload and arm name.
+@dataclass(frozen=True)
+class Evidence:
+    """A study's plan and what its runs have left so far."""
 
-    Raises InputError where the bits of a finished run are missing or belong to other images.
+    plan: Plan
+    records: dict[str, RunRecord]  # run id -> how it ended
+    bits: dict[str, Bits]  # run id -> top-1 bits of the validation images, of finished runs of arms
+
+    @cached_property
+    def _arms(self) -> dict[tuple[str, str], Arm]:
+        """The arms by workload and name."""
+        return {(arm.workload, arm.name): arm for arm in self.plan.arms}
+
+    @cached_property
+    def _planned(self) -> dict[tuple[str, str], dict[PhaseName, list[PlannedRun]]]:
+        """The planned runs by (workload, fingerprint) and phase: what `Plan.runs_of` finds, in one pass."""
+        found = dict[tuple[str, str], dict[PhaseName, list[PlannedRun]]]()
+        for phase in self.plan.phases:
+            for run in phase.runs:
+                by_phase = found.setdefault((run.workload, run.fingerprint), {})
+                by_phase.setdefault(phase.name, []).append(run)
+        return found
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, str, PhaseName], ArmRuns]:
+        """What `of` has put together so far."""
+        return {}
+
+    def phases(self, workload: str, name: str) -> list[PhaseName]:
+        """The phases in which an arm has planned runs of its own, in order."""
+        arm = self._arms[workload, name]
+        own = self._planned.get((workload, arm.fingerprint), {})
+        return [p for p in ORDER if p in own and (p == "teacher") == (arm.role == "teacher")]
+
+    def of(self, workload: str, name: str, phase: PhaseName | None = None) -> ArmRuns:
+        """An arm's runs in a phase; without one, in the last that it is in. Phases never mix."""
+        arm, found = self._arms[workload, name], self.phases(workload, name)
+        chosen: PhaseName = phase or (found[-1] if found else "confirm")
+        key = (
+            workload,
+            arm.fingerprint,
+            name,
+            chosen,
+        )  # an arm with two names is two arms of one fingerprint
+        if key not in self._found:
+            listed = self._planned.get(key[:2], {}).get(chosen, [])
+            runs = sorted(listed, key=lambda run: run.seed)
+            self._found[key] = ArmRuns(
+                arm,
+                records={run.seed: self.records[run.id] for run in runs if run.id in self.records},
+                planned=tuple(run.seed for run in listed),
+                bits={run.seed: self.bits[run.id] for run in runs if run.id in self.bits},
+                phase=chosen,
+            )
+        return self._found[key]
+
+    def phase_of(self, pair: Comparison) -> PhaseName | None:
+        """The last phase that both arms of a comparison are in; None before there is one."""
+        other = self.phases(pair.workload, pair.comparison)
+        both = [p for p in self.phases(pair.workload, pair.arm) if p in other]
+        return both[-1] if both else None
+
+    @cached_property
+    def latest(self) -> dict[tuple[str, str], ArmRuns]:
+        """Every arm's runs in the last phase that it is in, by workload and name."""
+        return {key: self.of(*key) for key in self._arms}
+
+
+def gather(folder: Path, plan: Plan) -> Evidence:
+    """Read what the runs of a plan have left.
+
+    Raises InputError where a folder holds a run of another plan, or the bits of a finished run are missing,
+    damaged, of other images, or contradict its record.
     """
+    judged = {(a.workload, a.fingerprint) for a in plan.arms if a.role in ("arm", "duration")}
+    phases = {run.id: phase.name for phase in plan.phases for run in phase.runs}
     validation = {w.name: np.array(w.validation_ids) for w in plan.workloads}
-    found = {}
-    for arm in plan.arms:
-        runs = plan.runs_of(arm)
-        records, bits = {}, {}
-        for run in runs:
-            place = folder / "runs" / run.id
-            record = read_run(place)
-            if record is None:
-                continue
-            if (record.fingerprint, record.seed) != (run.fingerprint, run.seed):
-                raise InputError(f"{place}: holds a run of another plan ({record.id})")
-            records[run.seed] = record
-            if record.status == "done":
-                bits[run.seed] = _bits(place / CORRECT, validation[arm.workload])
-        found[arm.workload, arm.name] = ArmRuns(arm, records, len(runs), bits)
-    return found
+
+    records, bits = dict[str, RunRecord](), dict[str, Bits]()
+    for run in plan.runs:
+        place = folder / "runs" / run.id
+        record = read_run(place)
+        if record is None:
+            continue
+        if (record.fingerprint, record.seed) != (run.fingerprint, run.seed):
+            raise InputError(f"{place}: holds a run of another plan ({record.id})")
+        records[run.id] = record.model_copy(update={"recipe": {}, "provenance": {}})  # the plan has them
+        counts = (run.workload, run.fingerprint) in judged and phases[run.id] != "teacher"
+        if counts and record.status == "done":
+            bits[run.id] = _validation_bits(place / CORRECT, record, validation[run.workload])
+    return Evidence(plan, records, bits)
 
 
-def _bits(path: Path, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """The top-1 bits of a run; they must be of the planned images."""
+def _validation_bits(path: Path, record: RunRecord, ids: NDArray[np.int64]) -> Bits:
+    """The top-1 bits of a run, which must fit its record."""
+    bits = images_bits(path, ids, "validation")
+    if record.top1 is not None and not abs(record.top1 - percent(bits)) < NEAR:
+        raise InputError(f"{path}: these bits give {percent(bits):.2f} %, the record {record.top1:.2f} %")
+    return bits
+
+
+def images_bits(path: Path, ids: NDArray[np.int64], images: str) -> Bits:
+    """The top-1 bits in a file; they must be of the planned images."""
     found, top1, _ = read_bits(path)
     if not np.array_equal(found, ids):
-        raise InputError(f"{path}: these bits are not of the planned validation images")
+        raise InputError(f"{path}: these bits are not of the planned {images} images")
     return top1
 
 
-def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
-    """An arm by itself."""
-    accuracy, records = runs.accuracy, runs.records
-    done = [record for record in records.values() if record.status == "done"]
-    times = [record.timings for record in done if record.timings]
-    steps = [1000 * t.train_seconds / t.train_steps for t in times if t.train_steps]
-    others = [record.status for record in records.values() if record.status not in ("done", "diverged")]
-    return Summary(
-        name=runs.arm.name,
-        workload=runs.arm.workload,
-        tricks=runs.arm.tricks,
-        aliases=aliases,
-        seeds=len(accuracy),
-        mean=fmean(accuracy.values()) if accuracy else None,
-        sd=stdev(accuracy.values()) if len(accuracy) > 1 else None,
-        top5_mean=fmean(record.top5 for record in done if record.top5 is not None) if done else None,
-        accuracy_by_seed=accuracy,
-        diverged=sum(record.status == "diverged" for record in records.values()),
-        failed={status: others.count(status) for status in sorted(set(others))},
-        unfinished=runs.planned - len(records),
-        step_milliseconds=median(steps) if steps else None,
-        train_seconds=median(t.train_seconds for t in times) if times else None,
-        parameters=done[0].parameters if done else 0,
-        fingerprint=runs.arm.fingerprint,
-        diff=runs.arm.diff,
-        curve=_curve(done),
-    )
-
-
-def _curve(done: list[RunRecord]) -> tuple[CurvePoint, ...]:
-    """Mean and range over seeds of validation accuracy after each evaluated epoch."""
-    by_epoch = dict[int, list[float]]()
-    for record in done:
-        for row in record.epochs:
-            if row.top1 is not None:
-                by_epoch.setdefault(row.epoch, []).append(row.top1)
-    return tuple(
-        CurvePoint(epoch=epoch, mean=fmean(values), low=min(values), high=max(values))
-        for epoch, values in sorted(by_epoch.items())
-    )
-
-
-def aliases(plan: Plan, arm: Arm) -> tuple[str, ...]:
-    """The other names of an arm: arms with one fingerprint are one arm."""
-    own = (arm.workload, arm.fingerprint)
-    twins = [a for a in plan.arms if (a.workload, a.fingerprint) == own and a.role == "arm"]
-    return tuple(twin.name for twin in twins if twin.name != arm.name)
+def percent(bits: Bits) -> float:
+    """Top-1 accuracy in percent."""
+    return 100.0 * (int(np.count_nonzero(bits)) / bits.size)
 
 
 def distinct(runs: Iterable[ArmRuns]) -> list[ArmRuns]:

@@ -1,118 +1,191 @@
-"""From tables to verdicts: one family of comparisons per workload."""
+"""From runs to verdicts: a family of confirmed comparisons per workload, screening estimates beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from functools import cache
+from itertools import takewhile
+from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trickbag import stats
-from trickbag.analyze.gather import ArmRuns, aliases, summarise
-from trickbag.analyze.words import sentence
-from trickbag.records.plan import Comparison, Plan
-from trickbag.records.result import Accuracy, ArmResult, Price, Summary, Verdict
-
-LEAST_SEEDS = 2
-Runs = Mapping[tuple[str, str], ArmRuns]
+from trickbag.analyze.family import LEAST_SEEDS, Finding, Sample, judge_family
+from trickbag.analyze.gather import ArmRuns, Evidence
+from trickbag.analyze.noise import spread
+from trickbag.analyze.summary import aliases, summarise
+from trickbag.errors import InputError
+from trickbag.records.plan import Comparison, Judgement, PhaseName, Plan
+from trickbag.records.result import ArmResult, Interval, Price, Summary
 
 
 @dataclass(frozen=True)
-class Contrast:
-    """A comparison and its paired differences (percentage points), one per seed that both arms finished."""
+class Match:
+    """A comparison and the runs of its two arms, of the last phase that both are in."""
 
     pair: Comparison
-    differences: NDArray[np.float64]
+    arm: ArmRuns
+    comparison: ArmRuns
+    phase: PhaseName | None
+
+    @property
+    def sample(self) -> Sample:
+        """Its accuracies on the validation images."""
+        return Sample(self.pair, self.arm.accuracy, self.comparison.accuracy, self._order())
+
+    def _order(self) -> tuple[int, ...]:
+        """The seeds that both arms have run, in the plan's order, up to the first that is still to come."""
+        both = [seed for seed in self.arm.planned if seed in self.comparison.planned]
+        ended = self.arm.records.keys() & self.comparison.records.keys()
+        return tuple(takewhile(ended.__contains__, both))
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the statistics say about a contrast."""
+class Judged:
+    """A workload's comparisons and what was found about them."""
 
-    accuracy: Accuracy
-    p_adjusted: float
-    verdict: Verdict
-    fragile: bool
-    price: Price | None
-
-
-def judge(plan: Plan, runs: Runs, workload: str) -> list[ArmResult]:
-    """Every comparison of a workload, judged together as the plan says."""
-    contrasts = [_contrast(pair, runs) for pair in plan.comparisons if pair.workload == workload]
-    judged = [contrast for contrast in contrasts if len(contrast.differences) >= LEAST_SEEDS]
-    images = next(len(w.validation_ids) for w in plan.workloads if w.name == workload)
-    findings = (
-        dict(zip([c.pair for c in judged], _findings(plan, judged, images), strict=True)) if judged else {}
-    )
-    return [_result(plan, runs, contrast, findings.get(contrast.pair)) for contrast in contrasts]
+    workload: str
+    matches: tuple[Match, ...]
+    findings: Mapping[Comparison, Finding]  # of screened arms too, which claim nothing
+    test: Mapping[Comparison, Finding]
+    test_accuracy: Mapping[str, float]  # run id -> percent
 
 
-def _contrast(pair: Comparison, runs: Runs) -> Contrast:
-    """The paired differences of a comparison."""
-    arm, comparison = (runs[pair.workload, name].accuracy for name in (pair.arm, pair.comparison))
-    seeds = sorted(arm.keys() & comparison.keys())
-    return Contrast(pair, np.array([arm[seed] - comparison[seed] for seed in seeds]))
+def judge(evidence: Evidence, workload: str, test_accuracy: Mapping[str, float]) -> Judged:
+    """Every comparison of a workload; those confirmed are one family, judged as the plan says.
+
+    `test_accuracy`: run id -> percent on the test images, empty while they are sealed. Raises InputError where
+    the arms of a paired comparison were planned with no seed in common.
+    """
+    plan = evidence.plan
+    place = next(w for w in plan.workloads if w.name == workload)
+    matches = tuple(_match(evidence, pair) for pair in plan.comparisons if pair.workload == workload)
+    for match in matches:
+        _check_seeds(match, plan.judgement)
+    images = len(place.validation_ids)
+    confirmed = [match for match in matches if match.phase == "confirm"]
+    screened = [match.sample for match in matches if match.phase == "screen"]
+    findings = judge_family(plan.judgement, [match.sample for match in confirmed], images)
+    findings |= judge_family(plan.judgement, screened, images, interim=False)
+    opened = [
+        Sample(m.pair, _on_test(m.arm, test_accuracy), _on_test(m.comparison, test_accuracy))
+        for m in confirmed
+    ]
+    test = judge_family(plan.judgement, opened, place.test_images, interim=False) if test_accuracy else {}
+    return Judged(workload, matches, findings, test, test_accuracy)
 
 
-def _findings(plan: Plan, contrasts: Sequence[Contrast], images: int) -> list[Finding | None]:
-    """The verdicts of a family; None where a contrast cannot be judged (ties and nothing to borrow from)."""
-    rows = [contrast.differences for contrast in contrasts]
-    margin, level = plan.judgement.margin, plan.judgement.level
-    correlation = stats.design_correlation([(c.pair.arm, c.pair.comparison) for c in contrasts])
-    found = stats.effects(rows, level, correlation, resolution=100 / images)
-    verdicts = stats.verdicts(found, margin)
-    fragile = stats.fragile(rows, verdicts, margin, level, correlation, resolution=100 / images)
-    findings: list[Finding | None] = []
-    for i, verdict in enumerate(verdicts):
-        if not isfinite(found.se[i]):
-            findings.append(None)
-            continue
-        accuracy = Accuracy(
-            effect=found.effect[i],
-            low=found.low[i],
-            high=found.high[i],
-            low_90=found.low_90[i],
-            high_90=found.high_90[i],
+def _match(evidence: Evidence, pair: Comparison) -> Match:
+    """A comparison with its runs."""
+    phase = evidence.phase_of(pair)
+    arm, comparison = (evidence.of(pair.workload, name, phase) for name in (pair.arm, pair.comparison))
+    return Match(pair, arm, comparison, phase)
+
+
+def _check_seeds(match: Match, judgement: Judgement) -> None:
+    """Refuse a paired comparison that can never be paired."""
+    if judgement.pairing == "none" or not (match.arm.bits and match.comparison.bits):
+        return
+    if not set(match.arm.planned) & set(match.comparison.planned):
+        raise InputError(
+            f"{match.pair.arm} and {match.pair.comparison} share no seed in the phase {match.phase}: paired "
+            "differences need seeds in common; plan both with the same ones, or with pairing: none"
         )
-        price = _price(found, i, margin) if verdict == "undecided" else None
-        findings.append(Finding(accuracy, float(found.p_adjusted[i]), verdict, bool(fragile[i]), price))
-    return findings
 
 
-def _price(found: stats.Effects, i: int, margin: float) -> Price:
-    """What settling contrast `i` would take, its comparison re-run as well."""
-    n = int(found.seeds[i])
-    cost = stats.price(found.effect[i], found.se[i], n, len(found.effect), margin, df=found.df[i])
+def _on_test(runs: ArmRuns, accuracy: Mapping[str, float]) -> dict[int, float]:
+    """An arm's accuracies on the test images, by seed."""
+    return {seed: accuracy[record.id] for seed, record in runs.records.items() if record.id in accuracy}
+
+
+def arm_results(evidence: Evidence, judged: Judged) -> list[ArmResult]:
+    """The comparisons as the results state them, without what was measured in time and without sentences."""
+    summary = cache(lambda name, phase: _summary(evidence, judged.workload, name, phase))
+    return [
+        _result(
+            evidence.plan,
+            match,
+            judged,
+            summary(match.pair.arm, match.phase),
+            summary(match.pair.comparison, match.phase),
+        )
+        for match in judged.matches
+    ]
+
+
+def _summary(evidence: Evidence, workload: str, name: str, phase: PhaseName | None) -> Summary:
+    """An arm by itself, over the runs of a phase."""
+    runs = evidence.of(workload, name, phase)
+    return summarise(runs, aliases(evidence.plan, runs.arm))
+
+
+def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: Summary) -> ArmResult:
+    """One comparison; `summary` of its arm, `other` of what the arm is compared with."""
+    pair, finding = match.pair, judged.findings.get(match.pair)
+    confirmed = match.phase == "confirm" and finding is not None
+    test, on_test = judged.test.get(pair), _on_test(match.arm, judged.test_accuracy)
+    return ArmResult(
+        **dict(summary),
+        phase=match.phase or match.arm.phase,
+        comparison=pair.comparison,
+        verdict=finding.verdict if finding and confirmed else "not analysed",
+        fragile=finding.fragile if finding and confirmed else False,
+        accuracy=finding.accuracy if finding else None,
+        selected=match.phase == "screen" and finding is not None,
+        stopped_at=finding.stopped_at if finding else None,
+        relative_error=_relative_error(match, finding) if finding else None,
+        new_images=_new_images(match, finding) if finding else None,
+        test=test.accuracy if test else None,
+        test_mean=fmean(on_test.values()) if on_test else None,
+        p_adjusted=finding.p_adjusted if finding and confirmed else None,
+        paired_seeds=len(finding.paired if finding else match.sample.seeds),
+        spread=spread(match.arm, match.comparison, plan.judgement),
+        ledger=match.arm.arm.ledger,
+        price=_price(finding, plan.judgement, summary, other) if finding and confirmed else None,
+        indicative_time_ratio=_ratio(summary, other),
+    )
+
+
+def _new_images(match: Match, finding: Finding) -> Interval | None:
+    """The effect on new images like these, at the level that the family's intervals have."""
+    arm, comparison, seeds = match.arm.bits, match.comparison.bits, finding.paired
+    if len(seeds) < LEAST_SEEDS or arm[seeds[0]].size < 2:
+        return None
+    ours, theirs = (np.stack([bits[seed] for seed in seeds]) for bits in (arm, comparison))
+    found = stats.crossed_interval(ours, theirs, finding.alpha)
+    return Interval(effect=found.effect, low=found.low, high=found.high)
+
+
+def _relative_error(match: Match, finding: Finding) -> Interval | None:
+    """The change of the error rate in percent of the comparison's, at the level of the family's intervals."""
+    ours, theirs = ([runs.accuracy[s] for s in finding.paired] for runs in (match.arm, match.comparison))
+    found = stats.relative_error(ours, theirs, finding.alpha) if finding.paired else None
+    return Interval(effect=found[0], low=found[1], high=found[2]) if found else None
+
+
+def _price(finding: Finding, judgement: Judgement, arm: Summary, comparison: Summary) -> Price | None:
+    """What settling an undecided comparison would take, its comparison re-run as well."""
+    if finding.verdict != "undecided":
+        return None
+    effect, margin = finding.accuracy.effect, judgement.margin
+    cost = stats.price(
+        effect, finding.se, finding.seeds, finding.family, margin, finding.df, level=judgement.level
+    )
     if cost.seeds is None or cost.more is None:
         return Price(seeds=None, more_runs=None, text="no sensible number of seeds would settle it")
     shown = (
         "a difference" if cost.by == "difference" else f"that it makes no practical difference (±{margin:g})"
     )
-    text = f"about {cost.more} more seeds ({2 * cost.more} runs) would show {shown}, if the estimate is right"
+    runs = f"{2 * cost.more} runs{_hours(cost.more, arm, comparison)}"
+    text = f"about {cost.more} more seeds ({runs}) would show {shown}, if the estimate is right"
     return Price(seeds=cost.seeds, more_runs=2 * cost.more, text=text)
 
 
-def _result(plan: Plan, runs: Runs, contrast: Contrast, finding: Finding | None) -> ArmResult:
-    """A comparison as the results state it."""
-    pair = contrast.pair
-    arm, comparison = runs[pair.workload, pair.arm], runs[pair.workload, pair.comparison]
-    summary, other = (summarise(r, aliases(plan, r.arm)) for r in (arm, comparison))
-    verdict: Verdict = finding.verdict if finding else "not analysed"
-    accuracy, price = (finding.accuracy, finding.price) if finding else (None, None)
-    seeds, margin = len(contrast.differences), plan.judgement.margin
-    return ArmResult(
-        **dict(summary),
-        phase=next(p.name for p in plan.phases if any(r.fingerprint == arm.arm.fingerprint for r in p.runs)),
-        comparison=pair.comparison,
-        verdict=verdict,
-        fragile=finding.fragile if finding else False,
-        accuracy=accuracy,
-        p_adjusted=finding.p_adjusted if finding else None,
-        paired_seeds=seeds,
-        price=price,
-        indicative_time_ratio=_ratio(summary, other),
-        sentence=sentence(pair.arm, pair.comparison, verdict, accuracy, margin, seeds),
-    )
+def _hours(seeds: int, arm: Summary, comparison: Summary) -> str:
+    """The training time of so many more runs of both, in words, where it is known."""
+    if arm.train_seconds is None or comparison.train_seconds is None:
+        return ""
+    hours = seeds * (arm.train_seconds + comparison.train_seconds) / 3600
+    return f", {hours:.1f} hours of training" if hours >= 0.1 else ""
 
 
 def _ratio(arm: Summary, comparison: Summary) -> float | None:

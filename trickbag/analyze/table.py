@@ -1,25 +1,37 @@
-"""results.csv: one row per run, from which every number of the report can be computed again."""
+"""results.csv: one row per run, from which effects, intervals and noise can be computed again."""
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Mapping
 
-from trickbag.analyze.gather import ArmRuns, distinct
+from trickbag.analyze.gather import Evidence, percent
 
 FIELDS = (
-    "run", "workload", "arm", "fingerprint", "seed", "status", "top1", "top5", "validation_images", "parameters",
-    "train_seconds", "train_steps", "startup_seconds", "evaluate_seconds", "resumed", "message",
+    "run", "workload", "arm", "role", "phase", "look", "fingerprint", "seed", "status", "top1", "top5", "test_top1",
+    "validation_images", "parameters", "train_seconds", "train_steps", "startup_seconds", "evaluate_seconds",
+    "resumed", "message",
 )  # fmt: skip
 
 
-def run_table(arms: Iterable[ArmRuns]) -> str:
-    """The CSV text; accuracies in percent with all their digits."""
+def run_table(evidence: Evidence, test_accuracy: Mapping[str, float]) -> str:
+    """The CSV text, in the order of the plan; accuracies in percent with all their digits.
+
+    `test_top1` is empty while the test images are sealed. An arm with several names stands under its first.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for runs in distinct(arms):
-        for seed, record in sorted(runs.records.items()):
-            timings = record.timings.model_dump() if record.timings else {}
-            row = {**record.model_dump(include=set(FIELDS)), **timings, "run": record.id}
-            writer.writerow({**row, "arm": runs.arm.name, "top1": runs.accuracy.get(seed)})
+    roles = {(arm.workload, arm.fingerprint): arm for arm in reversed(evidence.plan.arms)}
+    for phase in evidence.plan.phases:
+        for run in phase.runs:
+            record = evidence.records.get(run.id)
+            if record is None:
+                continue
+            arm = roles.get((run.workload, run.fingerprint))
+            bits = evidence.bits.get(run.id)
+            timings = dict(record.timings) if record.timings else {}
+            row = {**dict(record), **timings, "run": run.id, "arm": arm.name if arm else run.arm}
+            row |= {"role": arm.role if arm else "", "phase": phase.name, "look": phase.look}
+            row |= {"top1": record.top1 if bits is None else percent(bits)}
+            writer.writerow({**row, "test_top1": test_accuracy.get(run.id)})
     return text.getvalue()

@@ -1,85 +1,191 @@
 """What a practitioner should take from a number, in a sentence."""
 
-from collections import Counter
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from trickbag.records.plan import Plan
-from trickbag.records.result import Accuracy, ArmResult, Verdict
+from trickbag.records.result import Across, ArmResult, ContrastResult, Interval, Longer, Time
 
-NOT_CLAIMED = (
-    "other networks, data sets, budgets or hyper-parameters than these; new images beyond this evaluation set; "
-    "training time, since runs were side by side; that effects add up."
-)
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+SHARES = ((0.58, 2 / 3, "two in three"), (0.71, 3 / 4, "three in four"), (0.83, 0.9, "nine in ten"))
+DIFFER = 0.05  # Cochran's Q below this: the workloads' effects differ by more than chance
 
 
-def sentence(
-    name: str,
-    comparison: str,
-    verdict: Verdict,
-    effect: Accuracy | None,
-    margin: float,
-    seeds: int,
-) -> str:
-    """One arm in one sentence."""
-    if effect is None:
+@dataclass(frozen=True)
+class Setting:
+    """What a sentence must know beside its arm."""
+
+    margin: float  # percentage points
+    openings: int = 0  # of the test images
+    confirming: bool = True  # the short-list is known: screened arms that are not on it were dropped
+
+
+def sentence(arm: ArmResult, setting: Setting) -> str:
+    """One arm in a few sentences: the claim first, then what qualifies it."""
+    if arm.phase == "screen" and arm.selected:
+        return _screened(arm, setting)
+    parts = [_claim(arm, setting.margin), *_qualified(arm), *_tested(arm, setting.openings), *_cost(arm)]
+    return " ".join(part for part in parts if part)
+
+
+def _claim(arm: ArmResult, margin: float) -> str:
+    """What was found about the accuracy, on the validation images."""
+    a, name, other = arm.accuracy, arm.name, arm.comparison
+    if a is None or arm.verdict == "not analysed":
         return f"{name}: too few finished seeds to say anything."
-    size, interval = f"{signed(effect.effect)} points", f"95 % interval {between(effect.low, effect.high)}"
+    size, interval = f"{signed(a.effect)} points", f"95 % interval {between(a.low, a.high)}"
+    seems = ("seems to raise", "seems to lower") if arm.fragile else ("raises", "lowers")
+    errors, seeds = _errors(arm.relative_error), arm.paired_seeds or arm.seeds
     return {
-        "better": f"{name} raises accuracy over {comparison} by {size} ({interval}).",
-        "better but small": f"{name} raises accuracy over {comparison}, but by less than the margin of {margin:g} "
-        f"points: {size} ({interval}).",
-        "equivalent": f"{name} makes no practical difference to {comparison}: its effect lies within ±{margin:g} "
-        f"points ({size}, 90 % interval {between(effect.low_90, effect.high_90)}).",
-        "worse": f"{name} lowers accuracy against {comparison} by {-effect.effect:.2f} points ({interval}).",
-        "undecided": f"{name} is not settled with {seeds} seeds: its effect on {comparison} may be anything from "
-        f"{between(effect.low, effect.high)} points.",
-        "not analysed": f"{name}: too few finished seeds to say anything.",
-    }[verdict]
+        "better": f"{name} {seems[0]} accuracy over {other} by {size} ({interval}){errors}.",
+        "better but small": f"{name} {seems[0]} accuracy over {other}, but by less than the margin of {margin:g} "
+        f"points: {size} ({interval}){errors}.",
+        "equivalent": f"{name} makes no practical difference to {other}: its effect lies within ±{margin:g} "
+        f"points ({size}, 90 % interval {between(a.low_90, a.high_90)}).",
+        "worse": f"{name} {seems[1]} accuracy against {other} by {-a.effect:.2f} points ({interval}){errors}.",
+        "undecided": f"{name} is not settled with {seeds} seeds: its effect on {other} may be anything from "
+        f"{between(a.low, a.high)} points{_to_settle(arm)}.",
+    }[arm.verdict]
 
 
-def bottom_line(arms: Sequence[ArmResult], margin: float, missing: int) -> str:
-    """The answer first: how many comparisons ended how, and the clearest gain; `missing` runs are to come."""
-    if not arms or all(arm.verdict == "not analysed" for arm in arms):
-        return "No verdict yet: too few runs have finished."
-    counts = Counter[str](arm.verdict for arm in arms)
-    phrases = {
-        "better": "{} better",
-        "better but small": "{} better by less than the margin",
-        "equivalent": "{} equivalent",
-        "worse": "{} worse",
-        "undecided": "{} undecided",
-        "not analysed": "{} not analysed",
-    }
-    listed = ", ".join(phrases[verdict].format(counts[verdict]) for verdict in phrases if counts[verdict])
-    interim = f"Interim, with {missing} runs to come: no claim yet. " if missing else ""
-    return f"{interim}Of {len(arms)} comparisons (margin {margin:g} pp): {listed}.{_best(arms)}"
+def _to_settle(arm: ArmResult) -> str:
+    """The price of an undecided comparison."""
+    return f"; {arm.price.text}" if arm.price else ""
 
 
-def _best(arms: Sequence[ArmResult]) -> str:
-    """The largest gain that is claimed and not fragile."""
-    gains = [
-        arm
-        for arm in arms
-        if arm.verdict in ("better", "better but small") and not arm.fragile and arm.accuracy
-    ]
-    if not gains:
+def _screened(arm: ArmResult, setting: Setting) -> str:
+    """An arm that screening did not pass on, or not yet."""
+    assert arm.accuracy is not None
+    size = f"{signed(arm.accuracy.effect)} points against {arm.comparison}"
+    seeds = f"{arm.seeds} seed{'s' if arm.seeds != 1 else ''}"
+    if setting.confirming:
+        return (
+            f"{arm.name} was dropped at screening ({seeds}): not evidence of no effect. The screening estimate, "
+            f"{size}, helped to choose and is optimistic."
+        )
+    return f"{arm.name}: screened only so far ({seeds}), {size}: not evidence for or against it."
+
+
+def _qualified(arm: ArmResult) -> list[str]:
+    """What limits or supports a claim: fragility, new images, interim looks, divergence, tuning."""
+    if arm.verdict == "not analysed":
+        return [_diverged(arm)]
+    found = []
+    if arm.fragile:
+        found.append("Fragile: without one of the seeds, or by a plain paired t test, it reads differently.")
+    if arm.new_images and arm.verdict != "undecided":
+        found.append(
+            f"For new images like these the interval is {between(arm.new_images.low, arm.new_images.high)}."
+        )
+    if arm.stopped_at is not None and arm.verdict == "undecided":
+        found.append(f"Stopped at the interim look with {arm.stopped_at} seeds, its estimate below zero.")
+    elif arm.stopped_at is not None:
+        found.append(f"Settled at the interim look with {arm.stopped_at} seeds; such estimates run high.")
+    if arm.ledger.level == "T1":
+        found.append(f"Tuned alike: {arm.ledger.points} points for it and for its comparison (T1).")
+    return [*found, _diverged(arm)]
+
+
+def _diverged(arm: ArmResult) -> str:
+    """How many runs diverged, where any did."""
+    ended = arm.seeds + arm.diverged
+    return f"{arm.diverged} of {ended} runs diverged and are not in the mean." if arm.diverged else ""
+
+
+def _tested(arm: ArmResult, openings: int) -> list[str]:
+    """The effect on the test images, once they were opened."""
+    if arm.test is None:
+        return []
+    times = "once" if openings == 1 else f"{openings} times"
+    size = f"{signed(arm.test.effect)} points (95 % interval {between(arm.test.low, arm.test.high)})"
+    return [f"On the test images, opened {times}: {size}."]
+
+
+def _cost(arm: ArmResult) -> list[str]:
+    """Training time, and what the gain is worth in it."""
+    found = []
+    if arm.time and arm.time_verdict in ("faster", "slower"):
+        kept = ", accuracy kept within the margin" if arm.faster_and_kept else ""
+        found.append(f"It trains {speed(arm.time)}{kept}.")
+    if arm.equals_longer:
+        found.append(f"As accurate as {arm.comparison} trained {_times(arm.equals_longer)} as long.")
+    return found
+
+
+def speed(time: Time) -> str:
+    """A ratio of training times in words: `12 % faster (11 to 13 %)`, as a change of training time."""
+    changes = sorted(100 * abs(ratio - 1) for ratio in (time.low, time.high))
+    word = "less" if time.ratio < 1 else "more"
+    bounds = f"{changes[0]:.1f} to {changes[1]:.1f} %"
+    return f"in {100 * abs(time.ratio - 1):.1f} % {word} time ({bounds})"
+
+
+def _times(longer: Longer) -> str:
+    """How many times as long, with its bounds where they are known."""
+    low = "?" if longer.low is None else f"{longer.low:.2f}"
+    high = "?" if longer.high is None else f"{longer.high:.2f}"
+    return f"{longer.times:.2f} times ({low} to {high})"
+
+
+def _errors(relative: Interval | None) -> str:
+    """The change of the error rate in plain words."""
+    if relative is None:
         return ""
-    best = max(gains, key=lambda arm: arm.accuracy.effect if arm.accuracy else 0.0)
-    assert best.accuracy is not None
-    return (
-        f" The largest gain is {best.name}: {signed(best.accuracy.effect)} points "
-        f"(95 % interval {between(best.accuracy.low, best.accuracy.high)})."
-    )
+    share = abs(relative.effect) / 100
+    if relative.effect > 0 and share >= 0.95:
+        return f", {1 + share:.1f} times as many errors"
+    text = part_of(share)
+    return f", about {text} {'fewer' if relative.effect < 0 else 'more'}" if text else ""
 
 
-def scope(plan: Plan, workload: str) -> str:
-    """What a workload is: network, images, budget, and what it is judged on."""
-    recipe = plan.arm(workload, "baseline").recipe
-    images = next(w for w in plan.workloads if w.name == workload)
-    return (
-        f"{recipe['model']['name']} on {recipe['data']['name']}: {images.train_images:,} training images, "
-        f"{recipe['budget']['epochs']} epochs, judged on {len(images.validation_ids):,} validation images"
-    )
+def part_of(share: float) -> str:
+    """A share of the errors as people say it: `one error in eight`; empty below one in fifty."""
+    if share < 0.02:
+        return ""
+    if share >= SHARES[0][0]:
+        word = next(words for least, _, words in reversed(SHARES) if share >= least)
+        return f"{word} errors"
+    whole = max(2, round(1 / share))
+    return f"one error in {NUMBERS[whole] if whole < len(NUMBERS) else whole}"
+
+
+def contrast_sentence(part: ContrastResult, total: Interval | None, margin: float) -> str:
+    """A factor's share in one sentence."""
+    a, size = part.accuracy, f"{signed(part.accuracy.effect)} points"
+    interval = f"(95 % interval {between(a.low, a.high)})"
+    fragile = ", but not robustly (fragile)" if part.fragile else ""
+    if part.verdict == "undecided":
+        return f"{part.name}: not settled, anything from {between(a.low, a.high)} points."
+    if part.verdict == "equivalent":
+        within = f"within ±{margin:g} points {interval}"
+        return {
+            "interaction": f"{part.name}: the two add up, {within}{fragile}.",
+            "main_effect": f"{part.name} makes no practical difference on average, {within}{fragile}.",
+            "shapley": f"{part.name} carries nothing of practical interest, {within}{fragile}.",
+        }[part.kind]
+    if part.kind == "interaction":
+        more = "more" if a.effect > 0 else "less"
+        return f"{part.name}: together {abs(a.effect):.2f} points {more} than the two add up to {interval}{fragile}."
+    if part.kind == "main_effect":
+        return f"{part.name}: {size} on average over the settings of the others {interval}{fragile}."
+    whole = f" of the stack's {signed(total.effect)}" if total else ""
+    return f"{part.name} carries {size}{whole} {interval}{fragile}."
+
+
+def across_sentence(found: Across) -> str:
+    """Whether an arm does the same everywhere."""
+    clear = [(w, e) for w, e in zip(found.workloads, found.effects, strict=True) if e.low > 0 or e.high < 0]
+    helps = [f"{w} ({signed(e.effect)})" for w, e in clear if e.effect > 0]
+    hurts = [f"{w} ({signed(e.effect)})" for w, e in clear if e.effect < 0]
+    count = NUMBERS[len(found.effects)] if len(found.effects) < len(NUMBERS) else str(len(found.effects))
+    mean = f"{signed(found.mean.effect)} points on average (95 % interval {between(found.mean.low, found.mean.high)})"
+    if found.heterogeneity_p < DIFFER:
+        said = [f"helps on {', '.join(helps)}"] * bool(helps) + [f"hurts on {', '.join(hurts)}"] * bool(hurts)
+        what = ", ".join(said) or f"{mean} over {count} workloads"
+        return (
+            f"{found.name} {what}: effects differ by more than chance (p = {found.heterogeneity_p:.2g}), "
+            "so no single number speaks for other workloads."
+        )
+    alike = f"about the same on all {count}" if len(found.effects) > 2 else "about the same on both"
+    return f"{found.name}: {alike} as far as these seeds can tell, {mean}."
 
 
 def signed(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import typer
 
-from trickbag.cli import catalogue, stages, train
+from trickbag.cli import catalogue, stages, timing, train
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
@@ -52,8 +52,10 @@ for command in (
     stages.status,
     stages.analyze,
     stages.report,
+    timing.time,
 ):
     app.command()(guarded(command))
+app.command("open-test")(guarded(stages.open_test))
 app.command()(guarded(train.train))
 app.command("list")(guarded(catalogue.list_))
 app.command()(guarded(catalogue.show))

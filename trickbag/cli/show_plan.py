@@ -24,6 +24,10 @@ def show_plan(plan: Plan, console: Console) -> None:
             for row in _rows(arm):
                 table.add_row(*map(escape, row))
         console.print(table)
+    if plan.design:
+        console.print(f"design: {escape(plan.design)}")
+    for name, reason in plan.dropped.items():
+        console.print(f"left out: {escape(name)}: {escape(reason)}")
     for phase in plan.phases:
         console.print(_phase(phase), highlight=False)
     for line in to_come(plan):

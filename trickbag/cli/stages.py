@@ -35,7 +35,7 @@ def study(
     from trickbag.lab import freeze
 
     freeze(file, out, fields or [])
-    failed = _run(out, _machine(out, []))
+    failed = _run(out, machine_of(out, []))
     analyze(out)
     report(out)
     raise typer.Exit(1 if failed else 0)
@@ -50,8 +50,12 @@ def plan(
     amend: Annotated[
         str | None, typer.Option(metavar="REASON", help="Change the frozen plan in DIR, as in seeds=12.")
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Earlier study of the same recipes: how noisy they are."),
+    ] = None,
 ) -> None:
-    """Show every arm's difference from the baseline and every run; freeze the plan, or amend a frozen one."""
+    """Show every arm and run, what they cost and what they can see; freeze the plan, or amend a frozen one."""
     from trickbag.cli.show_plan import show_plan
     from trickbag.records.plan import read_plan
 
@@ -68,15 +72,26 @@ def plan(
             )
         show_plan(read_plan(Path(study)).plan(), Console())
         return
+    from trickbag.cli.show_price import show_price
     from trickbag.lab import freeze
+    from trickbag.pricing import price
     from trickbag.study import load_study, make_plan
+    from trickbag.study.prospect import check_outlook
 
-    show_plan(freeze(study, out, fields) if out else make_plan(*load_study(study, fields)), Console())
+    loaded, base = load_study(study, fields)
+    made = make_plan(loaded, base)
+    show_plan(made, Console())
+    with Console(stderr=True).status("timing a few steps of every arm"):
+        found = price(made, loaded.machine, base, like)
+    show_price(found, made.judgement.margin, Console())
+    check_outlook(made, found.outlooks)
+    if out:
+        freeze(study, out, fields)
 
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
-    raise typer.Exit(1 if _run(folder, _machine(folder, fields or [])) else 0)
+    raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
@@ -112,6 +127,14 @@ def report(folder: Folder) -> None:
     print(f"report: {write_report(folder)}")
 
 
+def open_test(folder: Folder) -> None:
+    """Open the sealed test bits of a finished study; every opening is logged in plan.json and counted."""
+    from trickbag.cli.test_table import print_test
+    from trickbag.lab import open_test as open_test_bits
+
+    print_test(open_test_bits(folder), Console())
+
+
 def _planned(folder: Path) -> Path:
     """The folder, which must be one of a planned study."""
     if not (folder / STUDY).exists():
@@ -119,7 +142,7 @@ def _planned(folder: Path) -> Path:
     return folder
 
 
-def _machine(folder: Path, fields: list[str]) -> Machine:
+def machine_of(folder: Path, fields: list[str]) -> Machine:
     """The study's machine block, with overrides; on what the last digits depend, the plan has the say."""
     plain = dict(read_yaml(_planned(folder) / STUDY).get("machine", {}))
     plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}

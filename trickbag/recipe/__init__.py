@@ -19,7 +19,7 @@ from trickbag.recipe.schema import (
     thaw,
 )
 from trickbag.recipe.text import parse_overrides, parse_yaml, read_yaml, validate
-from trickbag.recipe.trick import Card, Claim, Trick, arm_name, compose
+from trickbag.recipe.trick import Card, Claim, IncompatibleTricks, Trick, arm_name, compose
 
 __all__ = [
     "Budget",
@@ -29,6 +29,7 @@ __all__ = [
     "Duration",
     "Entry",
     "Frozen",
+    "IncompatibleTricks",
     "Machine",
     "Model",
     "Optimizer",

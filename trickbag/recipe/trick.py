@@ -9,6 +9,10 @@ from trickbag.recipe.patch import Patch, apply, diff, leaves
 from trickbag.recipe.schema import Recipe, thaw
 
 
+class IncompatibleTricks(InputError):
+    """These tricks cannot be on together; other combinations of them may be."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A published effect: `points` of top-1 accuracy (None where only words are printed) in a setting."""
@@ -50,8 +54,8 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
     """The baseline with all tricks on, whatever their order.
 
     Data patches go first, functions of the recipe see their result, those that require another trick last.
-    Raises InputError where two tricks set one field, a trick lacks what it requires or meets what it
-    excludes, or a patch changes nothing.
+    Raises IncompatibleTricks where two tricks set one field, or a trick lacks what it requires or meets what
+    it excludes; InputError where a trick stands twice or a patch changes nothing.
     """
     _check_company(tricks)
     recipe, owners = baseline, dict[str, str]()
@@ -75,25 +79,29 @@ def _turn(trick: Trick) -> tuple[bool, bool, bool]:
 
 
 def _check_company(tricks: Sequence[Trick]) -> None:
-    """Raise InputError where a trick lacks what it requires, meets what it excludes, or stands twice."""
+    """Raise where a trick stands twice, lacks what it requires, or meets what it excludes."""
     names = [trick.name for trick in tricks]
     for trick in tricks:
         if names.count(trick.name) > 1:
             raise InputError(f"trick {trick.name} stands twice in one arm")
         if missing := [name for name in trick.card.requires if name not in names]:
             together = ", ".join([*missing, trick.name])
-            raise InputError(f"trick {trick.name} requires {', '.join(missing)}: group them as [{together}]")
+            raise IncompatibleTricks(
+                f"trick {trick.name} requires {', '.join(missing)}: group them as [{together}]"
+            )
         if met := [name for name in trick.card.conflicts if name in names]:
-            raise InputError(f"tricks {trick.name} and {met[0]} exclude each other")
+            raise IncompatibleTricks(f"tricks {trick.name} and {met[0]} exclude each other")
 
 
 def _claim(owners: dict[str, str], name: str, patch: Mapping[str, Any]) -> None:
-    """Note which trick sets which leaf; InputError where two set the same one."""
+    """Note which trick sets which leaf; IncompatibleTricks where two set the same one."""
     for path, _ in leaves({path: thaw(value) for path, value in patch.items()}):
         for owned, owner in owners.items():
             nested = owned == path or owned.startswith(path + ".") or path.startswith(owned + ".")
             if nested and owner != name:
-                raise InputError(f"tricks {owner} and {name} both set {path}: they cannot be on together")
+                raise IncompatibleTricks(
+                    f"tricks {owner} and {name} both set {path}: they cannot be on together"
+                )
         owners[path] = name
 
 

@@ -132,6 +132,7 @@ class Plan(Frozen):
     later: tuple[Rule, ...] = ()  # the phases to come, in order, and how each will choose its runs
     judgement: Judgement
     machine: dict[str, Any]  # device, threads and torch version, on which the last digits depend
+    design: str = ""  # in words: of a factorial its size, resolution and what is aliased with what
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
 
     @property

@@ -63,7 +63,7 @@ def record_of(planned: PlannedRun, session: Session, outcome: Outcome, machine: 
         status="diverged" if outcome.status == "diverged" else "done",
         message="the training loss is not finite" if outcome.status == "diverged" else "",
         recipe=session.recipe.plain(),
-        machine=_describe(machine),
+        machine=describe_machine(machine),
         provenance=provenance(),
         epochs=tuple(session.rows),
         top1=bits.accuracy(1) if bits else None,
@@ -75,7 +75,7 @@ def record_of(planned: PlannedRun, session: Session, outcome: Outcome, machine: 
     )
 
 
-def _describe(machine: Machine) -> dict[str, str | int]:
+def describe_machine(machine: Machine) -> dict[str, str | int]:
     """The machine that a run was trained on."""
     device = device_of(machine)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

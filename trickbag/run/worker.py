@@ -9,12 +9,13 @@ from types import FrameType
 
 import torch
 
-from trickbag.recipe import Machine, Recipe, validate
+from trickbag.recipe import Machine
 from trickbag.records.plan import Plan, PlannedRun, read_plan
 from trickbag.records.run import CHECKPOINT, Status, append_progress, read_run
 from trickbag.run.finish import close_failed, close_run
 from trickbag.run.locks import run_lock
-from trickbag.train import Session, Watch, build_session, resolve, train
+from trickbag.run.planned import resolve_planned
+from trickbag.train import Session, Watch, build_session, train
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -77,16 +78,10 @@ def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, sto
 
 def _session(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine) -> Session:
     """The session of a planned run; its recipe and images must be those of the plan."""
-    recipe = validate(Recipe, plan.arm(planned.workload, planned.arm).recipe)
-    resolved = resolve(recipe, machine, folder)
-    if resolved.recipe.fingerprint() != planned.fingerprint:
-        raise RuntimeError(
-            "the resolved recipe is not the planned one: has trickbag or a file of yours changed?"
-        )
-    workload = next(w for w in plan.workloads if w.name == planned.workload)
-    if resolved.validation_ids.tolist() != list(workload.validation_ids):
-        raise RuntimeError("the validation split is not the planned one")
-    return build_session(resolved, planned.seed, machine)
+    arm = plan.arm(planned.workload, planned.arm)
+    return build_session(
+        resolve_planned(folder, plan, arm, planned.fingerprint, machine), planned.seed, machine
+    )
 
 
 def _watch(place: Path, machine: Machine, stop: "_Stop") -> Watch:

@@ -4,9 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trickbag.stats.cells import cell_effects, cell_fragile, contrast_correlation
-from trickbag.stats.claims import faster_and_kept, kept
+from trickbag.stats.claims import faster_and_kept, kept, shares
 from trickbag.stats.diverged import diverged_p
 from trickbag.stats.family import design_correlation, family_level, holm, single_step_p
+from trickbag.stats.longer import FEWEST_DURATIONS, times_longer
 from trickbag.stats.moderated import Effects, effects
 from trickbag.stats.noise import (
     CrossedInterval,
@@ -17,16 +18,19 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
+from trickbag.stats.prospect import Sight, contrast_detectable, luck_of_evaluation, sight
 from trickbag.stats.relative import relative_error
 from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.spread import equal_sd_p, outlying
+from trickbag.stats.survival import TimeToTarget, time_to_target
 from trickbag.stats.unpaired import unpaired_effects, unpaired_fragile
-from trickbag.stats.verdict import Verdict, fragile, shares, verdict, verdicts
+from trickbag.stats.verdict import Verdict, fragile, verdict, verdicts
 
 if TYPE_CHECKING:
     from trickbag.stats.across import AcrossWorkloads, random_effects
 
 __all__ = [
+    "FEWEST_DURATIONS",
     "AcrossWorkloads",
     "CrossedInterval",
     "Effects",
@@ -34,10 +38,13 @@ __all__ = [
     "Looks",
     "Price",
     "SeedNoise",
+    "Sight",
+    "TimeToTarget",
     "Verdict",
     "cell_effects",
     "cell_fragile",
     "contrast_correlation",
+    "contrast_detectable",
     "crossed_interval",
     "design_correlation",
     "diverged_p",
@@ -52,6 +59,7 @@ __all__ = [
     "judge_looks",
     "kept",
     "look_levels",
+    "luck_of_evaluation",
     "minimum_detectable_effect",
     "outlying",
     "price",
@@ -59,7 +67,10 @@ __all__ = [
     "relative_error",
     "seed_noise",
     "shares",
+    "sight",
     "single_step_p",
+    "time_to_target",
+    "times_longer",
     "unpaired_effects",
     "unpaired_fragile",
     "verdict",

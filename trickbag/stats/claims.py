@@ -1,10 +1,25 @@
-"""Claims that combine verdicts: accuracy kept, and faster with accuracy kept."""
+"""Claims beside the verdict: what a cross-check shares, accuracy kept, and faster with accuracy kept."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from trickbag.errors import InputError
 from trickbag.stats.moderated import Bools
+from trickbag.stats.verdict import Verdict
+
+
+def shares(words: Sequence[Verdict], better: ArrayLike, worse: ArrayLike, small: ArrayLike) -> Bools:
+    """Whether an analysis that shows these facts [..., k] makes the claims `words` [k], or no claim of a difference.
+
+    `better`, `worse`: its interval leaves zero; `small`: its 90 % twin lies inside the margin. Undecided is
+    shared where neither better nor worse is shown.
+    """
+    up, down, inside = (np.asarray(fact, dtype=np.bool_) for fact in (better, worse, small))
+    shown = {"equivalent": inside, "better but small": up & inside, "better": up, "worse": down}
+    word = np.broadcast_to(np.asarray(words), up.shape)
+    return np.asarray(np.select([word == name for name in shown], list(shown.values()), ~(up | down)))
 
 
 def kept(low_90: ArrayLike, margin: float) -> Bools:

@@ -141,11 +141,11 @@ def fit_prior(variance: ArrayLike, df: ArrayLike, correlation: ArrayLike | None 
     d = np.broadcast_to(np.asarray(df, dtype=np.float64), v.shape)
     s0_squared, d0 = variance_prior(v[..., others], d[..., others])
     enough = (v[..., others] > 0).sum(-1) >= FEWEST
-    known = _known(np.where(v > 0, d, 0.0), SHARED if correlation is None else np.square(correlation))
+    known = known_df(np.where(v > 0, d, 0.0), SHARED if correlation is None else np.square(correlation))
     return Prior(np.where(enough, s0_squared, 1.0), np.where(enough, d0, 0.0), np.where(enough, known, 0.0))
 
 
-def _known(df: Floats, squared_correlation: ArrayLike) -> Floats:
+def known_df(df: Floats, squared_correlation: ArrayLike) -> Floats:
     """Degrees of freedom [..., k] of the pooled variance of all contrasts but one (Satterthwaite).
 
     Contrasts that share a comparison share its noise: the variances of two normal differences with

@@ -1,6 +1,7 @@
 """The price of settling an undecided contrast, and the smallest effect that a number of seeds can show."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -44,12 +45,14 @@ def price(
     if not np.isfinite(se) or se <= 0:
         return Price(None, None, None)
     sd, borrowed = se * np.sqrt(n), (n - 1 if df is None else df) / (n - 1)
-    different = partial(_shows_difference, effect, sd, borrowed, _level(k, level), power)
-    equivalent = partial(_shows_equivalence, effect, sd, borrowed, _level(k, 2 * level - 1), margin, power)
+    different = partial(_shows_difference, effect, sd, borrowed, sidak_level(k, level), power)
+    equivalent = partial(
+        _shows_equivalence, effect, sd, borrowed, sidak_level(k, 2 * level - 1), margin, power
+    )
     fewest = max(n + 1, 3)
     seeds, by = min(
-        (_fewest(different, fewest), "difference"),
-        (_fewest(equivalent, fewest) if abs(effect) < margin else MOST_SEEDS + 1, "equivalence"),
+        (fewest_seeds(different, fewest), "difference"),
+        (fewest_seeds(equivalent, fewest) if abs(effect) < margin else MOST_SEEDS + 1, "equivalence"),
     )
     if seeds > MOST_SEEDS:
         return Price(None, None, None)
@@ -86,14 +89,14 @@ def minimum_detectable_effect(
     """
     if n < 2 or sd_difference <= 0:
         raise InputError(f"detectable effect: n = {n}, SD = {sd_difference}; give n >= 2 and a positive SD")
-    freedom, alpha = n - 1 if df is None else df, _level(k, level)
+    freedom, alpha = n - 1 if df is None else df, sidak_level(k, level)
     # There the variance is overestimated by more only once in twenty times, so the power is above .94.
     highest = critical_t(alpha, freedom) * np.sqrt(chi2.isf(0.05, freedom) / freedom) + 3
     shown = brentq(lambda x: difference_power(x, freedom, alpha) - power, 0, float(highest))
     return float(shown * sd_difference / np.sqrt(n))
 
 
-def _level(k: int, level: float) -> float:
+def sidak_level(k: int, level: float) -> float:
     """Šidák's two-sided level for each of k contrasts."""
     return family_level(np.full(k, np.inf), level)
 
@@ -118,6 +121,6 @@ def _shows_equivalence(
     return equivalence_power(below, above, borrowed * (seeds - 1), alpha) >= power
 
 
-def _fewest(enough: partial[bool], fewest: int) -> int:
+def fewest_seeds(enough: Callable[[int], bool], fewest: int) -> int:
     """The fewest seeds that are enough, by bisection (power grows with seeds), or MOST_SEEDS + 1."""
     return fewest + bisect_left(range(fewest, MOST_SEEDS + 1), True, key=enough)

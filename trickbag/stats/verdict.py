@@ -35,24 +35,6 @@ def verdicts(found: Effects, margin: float) -> list[Verdict]:
     return [verdict(float(a), float(b), float(c), float(d), margin) for a, b, c, d in bounds]
 
 
-def shares(word: ArrayLike, better: ArrayLike, worse: ArrayLike, small: ArrayLike) -> Bools:
-    """Whether an analysis that shows these facts makes the same claim, or, for undecided, no claim of a difference.
-
-    Arrays or single values that fit together. `better`, `worse`: its interval leaves zero; `small`: its 90 %
-    twin lies inside the margin.
-    """
-    given = np.asarray(word)
-    up, down, inside = (np.asarray(fact, dtype=np.bool_) for fact in (better, worse, small))
-    facts = {
-        "equivalent": inside,
-        "better but small": up & inside,
-        "better": up,
-        "worse": down,
-        "undecided": ~(up | down),
-    }
-    return np.asarray(np.select([given == name for name in facts], list(facts.values()), False))
-
-
 def fragile(
     differences: Sequence[ArrayLike] | Floats,
     given: Sequence[Verdict] | NDArray[np.str_],
@@ -106,4 +88,5 @@ def _supports(
     low, high = _interval(row, prior, floor, 1 - level)
     low_90, high_90 = _interval(row, prior, floor, 2 * (1 - level))
     small = (-margin < low_90) & (high_90 < margin)
-    return shares(word, low > 0, high < 0, small)
+    shown = {"equivalent": small, "better": low > 0, "better but small": (low > 0) & small, "worse": high < 0}
+    return np.asarray(np.select([word == name for name in shown], list(shown.values()), False))

@@ -187,6 +187,8 @@ def after_look(plan: Plan, rule: Rule, records: Records) -> Choice:
     going, reasons = set[tuple[str, str]](), dict[str, str]()
     for workload in plan.workloads:
         pairs, rows = _rows(plan, workload.name, rule.seeds, scores)
+        for pair in plan.confirmed(workload.name):
+            reasons[_pair_label(plan, pair)] = "stopped: fewer than two seeds that both arms finished"
         if not pairs:
             continue
         judged = stats.judge_looks(

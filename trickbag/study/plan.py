@@ -1,17 +1,27 @@
 """From a study to its plan: every arm resolved, every run listed, the test that will judge them fixed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from trickbag.errors import InputError
-from trickbag.recipe import Recipe, apply, compose, diff, leaves
-from trickbag.records.plan import Arm, Comparison, Plan, PlannedRun, Workload
+from trickbag.recipe import IncompatibleTricks, Recipe, apply, compose, diff, leaves
+from trickbag.records.plan import Arm, Comparison, Contrast, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
 from trickbag.study.cap import check_cap
-from trickbag.study.design import TEACHER, NamedArm, arms, pairs, tricks_of
+from trickbag.study.design import (
+    TEACHER,
+    NamedArm,
+    arms,
+    contrasts,
+    describe_design,
+    pairs,
+    refuse_gaps,
+    tricks_of,
+)
 from trickbag.study.durations import duration_arms
 from trickbag.study.load import baseline_of
 from trickbag.study.phases import first_phases
@@ -31,6 +41,8 @@ class _Part:
     workload: Workload
     arms: tuple[Arm, ...]
     comparisons: tuple[Comparison, ...]
+    contrasts: tuple[Contrast, ...]
+    dropped: dict[str, str]  # cells of the design that cannot be, and why
     teacher: tuple[Arm, PlannedRun] | None
 
 
@@ -50,6 +62,7 @@ def make_plan(study: Study, base: Path) -> Plan:
         workloads=tuple(part.workload for part in parts),
         arms=(*designed, *more, *[arm for arm, _ in teachers]),
         comparisons=comparisons,
+        contrasts=tuple(contrast for part in parts for contrast in part.contrasts),
         phases=phases,
         later=later,
         judgement=judgement(study),
@@ -58,6 +71,8 @@ def make_plan(study: Study, base: Path) -> Plan:
             "threads": study.machine.threads,
             "torch": torch.__version__,
         },
+        design=describe_design(study),
+        dropped={name: reason for part in parts for name, reason in part.dropped.items()},
     )
     if len({run.id for run in plan.runs}) < len(plan.runs):
         raise InputError(
@@ -88,22 +103,47 @@ def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     own = study if spec.baseline is None else study.model_copy(update={"baseline": spec.baseline})
     baseline = apply(baseline_of(own, base), spec.set, f"workload {spec.name}")
     ground = _Ground(study, spec.name, base, baseline, resolve(baseline, study.machine, base))
-    named = arms(study)
+    named, dropped = _possible(ground, arms(study))
     teacher = _teacher(ground) if _wants_teacher(ground, named) else None
     found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
-    wanted = _comparisons(spec.name, found, pairs(study, list(found)))
+    wanted = _comparisons(spec.name, found, pairs(study, named))
     if not wanted:
         raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
-    return _Part(_workload(ground), tuple(found.values()), tuple(wanted), teacher)
+    effects = contrasts(study, spec.name, named, dropped)
+    return _Part(_workload(ground), tuple(found.values()), tuple(wanted), tuple(effects), dropped, teacher)
+
+
+def _possible(ground: _Ground, named: Sequence[NamedArm]) -> tuple[list[NamedArm], dict[str, str]]:
+    """The arms whose tricks can be on together, and the names of the others with the reason."""
+    dropped = dict[str, str]()
+    for arm in named:
+        try:
+            with _place(ground, arm):
+                compose(ground.baseline, arm.tricks)
+        except IncompatibleTricks as error:
+            dropped[arm.name] = str(error)
+    refuse_gaps(ground.study, dropped)
+    return [arm for arm in named if arm.name not in dropped], dropped
+
+
+@contextmanager
+def _place(ground: _Ground, arm: NamedArm) -> Iterator[None]:
+    """Says of what is wrong in which workload and arm it is; incompatible tricks pass as they are."""
+    try:
+        yield
+    except IncompatibleTricks:
+        raise
+    except InputError as error:
+        raise InputError(f"workload {ground.name}: arm {arm.name}: {error}") from None
 
 
 def _comparisons(workload: str, found: dict[str, Arm], wanted: list[tuple[str, str]]) -> list[Comparison]:
     """The pairs to judge; arms with one fingerprint are one arm with two names, judged once."""
     by_fingerprint = {
-        (found[arm].fingerprint, found[comparison].fingerprint): (arm, comparison)
+        frozenset((found[arm].fingerprint, found[comparison].fingerprint)): (arm, comparison)
         for arm, comparison in reversed(wanted)
     }
-    kept = {pair for fingerprints, pair in by_fingerprint.items() if fingerprints[0] != fingerprints[1]}
+    kept = {pair for fingerprints, pair in by_fingerprint.items() if len(fingerprints) == 2}
     return [Comparison(workload=workload, arm=pair[0], comparison=pair[1]) for pair in wanted if pair in kept]
 
 
@@ -122,10 +162,7 @@ def _workload(ground: _Ground) -> Workload:
 
 def _recipe(ground: _Ground, arm: NamedArm, teacher: tuple[Arm, PlannedRun] | None) -> Recipe:
     """The recipe of an arm; a student is pointed to the weights that its teacher will leave behind."""
-    try:
-        recipe = compose(ground.baseline, arm.tricks)
-    except InputError as error:
-        raise InputError(f"arm {arm.name}: {error}") from None
+    recipe = compose(ground.baseline, arm.tricks)
     if teacher and (TEACHER_FIELD, "study") in leaves(recipe.plain()):
         return apply(recipe, {TEACHER_FIELD: f"runs/{teacher[1].id}/{WEIGHTS}"})
     return recipe
@@ -133,9 +170,10 @@ def _recipe(ground: _Ground, arm: NamedArm, teacher: tuple[Arm, PlannedRun] | No
 
 def _arm(ground: _Ground, arm: NamedArm, recipe: Recipe) -> Arm:
     """An arm of the plan: its recipe resolved, and what sets it apart from the baseline."""
-    full = resolve(recipe, ground.study.machine, ground.base)
-    if not torch.equal(full.validation_ids, ground.resolved.validation_ids):
-        raise InputError(f"arm {arm.name}: a trick may not change the images that arms are judged on")
+    with _place(ground, arm):
+        full = resolve(recipe, ground.study.machine, ground.base)
+        if not torch.equal(full.validation_ids, ground.resolved.validation_ids):
+            raise InputError("a trick may not change the images that arms are judged on")
     return Arm(
         name=arm.name,
         workload=ground.name,
@@ -143,6 +181,7 @@ def _arm(ground: _Ground, arm: NamedArm, recipe: Recipe) -> Arm:
         fingerprint=full.recipe.fingerprint(),
         recipe=full.recipe.plain(),
         diff=diff(ground.resolved.recipe, full.recipe),
+        levels=dict(arm.levels),
     )
 
 
@@ -155,7 +194,7 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
         )
     tricks = tricks_of(spec.tricks)
     recipe = compose(apply(ground.baseline, spec.set, "teacher"), tricks)
-    arm = _arm(ground, NamedArm(TEACHER, tricks), recipe).model_copy(update={"role": "teacher"})
+    arm = _arm(ground, NamedArm(TEACHER, tricks, {}), recipe).model_copy(update={"role": "teacher"})
     return arm, planned_run(arm, spec.seed)
 
 

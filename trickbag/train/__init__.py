@@ -3,7 +3,8 @@
 from trickbag.train.catalogue import CATALOGUE
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits
-from trickbag.train.loop import Outcome, Watch, train
+from trickbag.train.lap import lap, start_session
+from trickbag.train.loop import Outcome, Watch, epoch_order, train, train_step
 from trickbag.train.resolve import Resolved, device_of, resolve
 from trickbag.train.session import Session, build_session
 from trickbag.train.weights import save_weights
@@ -17,9 +18,13 @@ __all__ = [
     "Watch",
     "build_session",
     "device_of",
+    "epoch_order",
+    "lap",
     "load_checkpoint",
     "resolve",
     "save_checkpoint",
     "save_weights",
+    "start_session",
     "train",
+    "train_step",
 ]

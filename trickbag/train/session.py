@@ -26,6 +26,7 @@ from trickbag.train.operations import cross_entropy_loss
 from trickbag.train.resolve import PASSED, Resolved, device_of, model_parts
 from trickbag.train.seams import BatchOperation, Context, Loss, ScaledStep, Step, plain_step
 
+COMPILED_STRUCTURES = 200  # of a network's class in one process; with evaluation, two per arm
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -68,7 +69,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     clock = Clock(device)
     clock.start()
     streams = Streams(seed, recipe.replica)
-    _set_backends(recipe)
+    set_backends(recipe)
     if device.type == "cpu":
         keep_freed_memory()
     store = _store(resolved, device)
@@ -168,7 +169,13 @@ def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[An
     return torch.autocast(device.type, dtype=DTYPES[recipe.precision.dtype])
 
 
-def _set_backends(recipe: Recipe) -> None:
-    """The process-wide switches that a recipe fixes."""
+def set_backends(recipe: Recipe) -> None:
+    """The process-wide switches that a recipe fixes; whoever trains several in turns sets them for each turn.
+
+    Sessions of one process share what torch.compile has compiled of a class: beyond eight structures (its
+    default) it would run the next ones uncompiled.
+    """
     torch.backends.cuda.matmul.allow_tf32 = recipe.precision.tf32
     torch.backends.cudnn.allow_tf32 = recipe.precision.tf32
+    if recipe.precision.compile:
+        torch._dynamo.config.recompile_limit = COMPILED_STRUCTURES

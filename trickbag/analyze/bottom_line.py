@@ -1,0 +1,157 @@
+"""The answer first: how the comparisons ended, the clearest gain, what hurts, and what is not claimed."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from trickbag.analyze.words import between, signed
+from trickbag.records.plan import Plan
+from trickbag.records.result import ArmResult
+
+PHRASES = {
+    "better": "{} raise accuracy",
+    "better but small": "{} raise it by less than the margin",
+    "equivalent": "{} make no practical difference",
+    "worse": "{} lower accuracy",
+    "undecided": "{} are undecided",
+    "fragile": "{} fragile and not counted as claims",
+    "dropped": "{} were dropped at screening",
+    "not analysed": "{} not analysed",
+}
+SINGULAR = {"raise": "raises", "make": "makes", "lower": "lowers", "are": "is", "were": "was"}
+SHOWN = 3  # how many arms a list names before it counts the rest
+
+
+def bottom_line(arms: Sequence[ArmResult], plan: Plan, missing: int, openings: int = 0) -> str:
+    """The answer, in a few sentences; `missing` runs are to come. Fragile claims are counted apart."""
+    interim = f"Interim, with {missing} runs to come: no claim yet. " if missing else ""
+    to_come = f" The phases to come: {', '.join(rule.phase for rule in plan.later)}." if plan.later else ""
+    if not arms or all(arm.verdict == "not analysed" and not arm.selected for arm in arms):
+        return f"No verdict yet: too few runs have finished.{to_come}"
+    parts = [_counts(arms, plan), _best(arms), _kept(arms), _hurting(arms), _tested(arms, openings)]
+    return f"{interim}{' '.join(part for part in parts if part)}{to_come}"
+
+
+def _kind(arm: ArmResult) -> str:
+    """What an arm is counted as."""
+    if arm.selected:
+        return "dropped"
+    claims = arm.fragile and arm.verdict not in ("undecided", "not analysed")
+    return "fragile" if claims else arm.verdict
+
+
+def _counts(arms: Sequence[ArmResult], plan: Plan) -> str:
+    """How many comparisons ended how."""
+    counts = Counter(_kind(arm) for arm in arms)
+    phrases = PHRASES if _confirming(plan) else {**PHRASES, "dropped": "{} were only screened so far"}
+    said = [_number(phrases[kind], counts[kind]) for kind in phrases if counts[kind]]
+    where = f" on {len(plan.workloads)} workloads" if len(plan.workloads) > 1 else ""
+    noun = "comparison" if len(arms) == 1 else "comparisons"
+    return f"Of {len(arms)} {noun}{where} (margin {plan.judgement.margin:g} points), {', '.join(said)}."
+
+
+def _number(phrase: str, count: int) -> str:
+    """A phrase with its count, its verb made to agree."""
+    first, verb, *rest = phrase.format(count).split(" ", 2)
+    return " ".join([first, SINGULAR.get(verb, verb) if count == 1 else verb, *rest])
+
+
+def _confirming(plan: Plan) -> bool:
+    """Whether the short-list is known."""
+    return any(phase.name == "confirm" for phase in plan.phases)
+
+
+def _claims(arms: Sequence[ArmResult], *verdicts: str) -> list[ArmResult]:
+    """The arms with one of these verdicts and no flag, the largest effect first."""
+    found = [arm for arm in arms if arm.verdict in verdicts and not arm.fragile and arm.accuracy]
+    return sorted(found, key=lambda arm: -abs(arm.accuracy.effect) if arm.accuracy else 0.0)
+
+
+def _best(arms: Sequence[ArmResult]) -> str:
+    """The largest gain that is claimed and not fragile."""
+    for best in _claims(arms, "better", "better but small")[:1]:
+        assert best.accuracy is not None
+        a = best.accuracy
+        return (
+            f"The largest gain is {_name(best, arms)}: {signed(a.effect)} points "
+            f"(95 % interval {between(a.low, a.high)})."
+        )
+    return ""
+
+
+def _kept(arms: Sequence[ArmResult]) -> str:
+    """What trains faster without losing accuracy."""
+    kept = [arm for arm in arms if arm.faster_and_kept and not arm.fragile and arm.time]
+    kept.sort(key=lambda arm: arm.time.ratio if arm.time else 1.0)
+    said = [f"{_name(arm, arms)} ({100 * (1 - arm.time.ratio):.0f} % less time)" for arm in kept if arm.time]
+    return f"Faster, accuracy kept: {_listed(said)}." if said else ""
+
+
+def _hurting(arms: Sequence[ArmResult]) -> str:
+    """What lowers accuracy."""
+    said = [
+        f"{_name(arm, arms)} ({signed(arm.accuracy.effect)})"
+        for arm in _claims(arms, "worse")
+        if arm.accuracy
+    ]
+    return f"Hurts: {_listed(said)}." if said else ""
+
+
+def _tested(arms: Sequence[ArmResult], openings: int) -> str:
+    """The clearest gain on the test images, once they were opened."""
+    gains = [arm for arm in _claims(arms, "better", "better but small") if arm.test]
+    if not openings or not gains or gains[0].test is None:
+        return ""
+    times = "once" if openings == 1 else f"{openings} times"
+    test = gains[0].test
+    return (
+        f"On the test images, opened {times}, {_name(gains[0], arms)} gains {signed(test.effect)} points "
+        f"({between(test.low, test.high)})."
+    )
+
+
+def _name(arm: ArmResult, arms: Sequence[ArmResult]) -> str:
+    """An arm's name, with its workload where there are several."""
+    return f"{arm.name} on {arm.workload}" if len({a.workload for a in arms}) > 1 else arm.name
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def not_claimed(plan: Plan, timed: bool, opened: bool, attributed: bool) -> str:
+    """What the results do not say, given what was measured.
+
+    `timed`: a timing session was run. `opened`: the test images were. `attributed`: interactions or shares of
+    a stack were estimated.
+    """
+    several = len(plan.workloads) > 1
+    tuned = any(arm.ledger.level == "T1" for arm in plan.arms if arm.role == "arm")
+    said = [
+        "networks and data sets beyond these workloads" if several else "other networks and data sets",
+        "other budgets",
+        "hyper-parameters beyond the tuned points"
+        if tuned
+        else "other hyper-parameters (nothing was tuned: T0)",
+        "images of another kind than these",
+    ]
+    if not timed:
+        said.append("training time, since no timing session was run")
+    if plan.contrasts and not attributed:
+        said.append("shares of the stack, since its cells have not all finished on two common seeds")
+    elif not attributed:
+        said.append("that effects add up")
+    if not opened and any(workload.test_images for workload in plan.workloads):
+        said.append("anything about the test images, which are still sealed")
+    return "; ".join(said) + "."
+
+
+def scope(plan: Plan, workload: str) -> str:
+    """What a workload is: network, images, budget, and what it is judged on."""
+    recipe = plan.arm(workload, "baseline").recipe
+    images = next(w for w in plan.workloads if w.name == workload)
+    return (
+        f"{recipe['model']['name']} on {recipe['data']['name']}: {images.train_images:,} training images, "
+        f"{recipe['budget']['epochs']} epochs, judged on {len(images.validation_ids):,} validation images"
+    )

@@ -1,0 +1,33 @@
+"""The test images: read only where the chain of the plan says that they were opened."""
+
+from pathlib import Path
+
+import numpy as np
+
+from trickbag.analyze.gather import Evidence, images_bits, percent
+from trickbag.records.plan import Entry, PlanFile
+from trickbag.records.run import SEALED
+
+
+def openings(file: PlanFile) -> tuple[Entry, ...]:
+    """The entries that opened the test bits, in order."""
+    return tuple(entry for entry in file.entries if entry.kind == "opening")
+
+
+def test_accuracy(folder: Path, file: PlanFile, evidence: Evidence) -> dict[str, float]:
+    """Test top-1 accuracy in percent by run id; empty, and no sealed file touched, before the first opening.
+
+    Only of confirming runs that were planned when the test bits were last opened: what is added later waits
+    for the next opening. InputError where bits are missing, damaged or of other images.
+    """
+    last = max((i for i, entry in enumerate(file.entries) if entry.kind == "opening"), default=None)
+    if last is None:
+        return {}
+    then = PlanFile(entries=file.entries[: last + 1]).plan()
+    planned = {run.id for phase in then.phases if phase.name == "confirm" for run in phase.runs}
+    ids = {w.name: np.arange(w.test_images) for w in evidence.plan.workloads}
+    return {
+        run: percent(images_bits(folder / "runs" / run / SEALED, ids[evidence.records[run].workload], "test"))
+        for run in evidence.bits
+        if run in planned and len(ids[evidence.records[run].workload])
+    }

@@ -1,0 +1,60 @@
+"""A lap: some steps of a run, timed alone, for comparing the pace of several runs in one process."""
+
+from collections.abc import Iterator
+from time import perf_counter
+
+from torch import Tensor
+
+from trickbag.recipe import Machine
+from trickbag.train.loop import epoch_order, train_step
+from trickbag.train.resolve import Resolved
+from trickbag.train.session import Session, build_session, set_backends
+
+
+def start_session(resolved: Resolved, seed: int, machine: Machine) -> tuple[Session, float]:
+    """A session that has done its first step, and the seconds that building, compiling and that step took."""
+    started = perf_counter()
+    session = build_session(resolved, seed, machine)
+    session.model.train()
+    _steps(session, 1)
+    return session, session.clock.now() - started
+
+
+def lap(session: Session, steps: int) -> float:
+    """Seconds of the run's next `steps` steps, with the device drained at both ends.
+
+    Process-wide switches are those of this session's recipe. One untimed step goes first, since caches and
+    allocator still hold another run's data. Nothing but steps is timed: the order of the images is drawn
+    before, and there is no evaluation. After its last step the run begins again, with the weights it has.
+    """
+    set_backends(session.recipe)
+    session.model.train()
+    _steps(session, 1)
+    upcoming = list(_upcoming(session, steps))
+    started = session.clock.now()
+    for epoch, ids in upcoming:
+        _step(session, epoch, ids)
+    return session.clock.now() - started
+
+
+def _steps(session: Session, count: int) -> None:
+    """Do the next `count` steps."""
+    for epoch, ids in list(_upcoming(session, count)):
+        _step(session, epoch, ids)
+
+
+def _step(session: Session, epoch: int, ids: Tensor) -> None:
+    """Do one step, and stand before the next; the first follows the last."""
+    train_step(session, epoch, ids)
+    session.step = (session.step + 1) % session.resolved.total_steps
+
+
+def _upcoming(session: Session, count: int) -> Iterator[tuple[int, Tensor]]:
+    """Epoch and image ids (int64 [B]) of the next `count` steps."""
+    per_epoch, total = session.resolved.steps_per_epoch, session.resolved.total_steps
+    drawn: tuple[int, Tensor] | None = None
+    for step in range(session.step, session.step + count):
+        epoch, position = divmod(step % total, per_epoch)
+        if drawn is None or drawn[0] != epoch:
+            drawn = epoch, epoch_order(session, epoch)
+        yield epoch, drawn[1][position]
