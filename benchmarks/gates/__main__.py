@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.gates import bands, page, store
+from benchmarks.gates import bands, bands_designs, page, store
 from benchmarks.gates.gate import Counts, Gate, Scenario
 
 CHUNK = 250  # studies simulated at once, with a generator of their own
@@ -19,7 +19,7 @@ CHUNK = 250  # studies simulated at once, with a generator of their own
 
 def scenarios() -> list[Scenario]:
     """Everything that is measured, in the order of the page."""
-    return bands.scenarios()
+    return [*bands.scenarios(), *bands_designs.scenarios()]
 
 
 def simulate_chunk(

@@ -5,7 +5,7 @@ from functools import partial
 from math import inf, sqrt
 
 from benchmarks.gates.families import CELLS, EFFECT, at_margin, null, real, shifted
-from benchmarks.gates.gate import Gate, Scenario, proportion, three_se
+from benchmarks.gates.gate import ALPHA, LIMIT, Gate, Scenario, proportion, three_se
 from benchmarks.gates.noise import Cell
 from trickbag.stats.price import difference_power
 
@@ -13,7 +13,7 @@ FALSE = "False claims: nothing differs"
 COVERAGE = "Coverage: every arm differs by a random amount"
 SMALLNESS = "False smallness: every effect is exactly the margin"
 POWER = "Power: three arms gain two seed SDs"
-ALPHA, LIMIT = 0.05, 0.06
+
 SEEDS_FOR_CLAIMS = 5
 
 

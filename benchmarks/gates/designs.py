@@ -40,9 +40,34 @@ def contrasts(kind: str, spread: Spread, n: int, rng: np.random.Generator, studi
     for _ in range(studies):
         table = _cells(spread, n, rng)
         found = stats.cell_effects(table, rows)
+        counts |= _with_claims(counts, found, partial(stats.cell_fragile, table, rows))
+        means = rng.uniform(-3, 3, len(CELLS))
+        moved = stats.cell_effects(_cells(spread, n, rng) + means[:, None], rows)
+        counts["covered"] += _covers(moved, rows @ means)
+    return counts
+
+
+def _cells(spread: Spread, n: int, rng: np.random.Generator) -> Floats:
+    """Noise of the cells [cells, seeds], the full stack last."""
+    noise = NOISE["t3" if spread == "t3" else "normal"](rng, (1, len(CELLS), n))[0]
+    if spread == "stack SD x3":
+        noise[-1] *= 3
+    if spread == "half of the cells correlated .9":
+        half = len(CELLS) // 2
+        noise[:half] = np.sqrt(0.9) * rng.standard_normal(n) + np.sqrt(0.1) * noise[:half]
+    return np.asarray(noise)
+
+
+def unpaired(cell: Cell, runs: int, rng: np.random.Generator, studies: int) -> Counts:
+    """Dunnett's test with `runs` of the baseline: claims where nothing differs, coverage where arms do."""
+    counts = dict.fromkeys(("claim", "lasting", "covered"), 0.0)
+    sds = np.reshape(cell.sds or (1.0,) * cell.arms, (-1, 1))
+    for _ in range(studies):
+        first, (arms, baseline) = (_own_seeds(cell, sds, runs, rng) for _ in range(2))
+        found = stats.unpaired_effects(*first)
         counts |= _with_claims(counts, found, partial(stats.unpaired_fragile, *first))
         truth = rng.uniform(-3, 3, cell.k)
-        moved = stats.unpaired_effects([row + t for row, t in zip(second[0], truth, strict=True)], second[1])
+        moved = stats.unpaired_effects([row + t for row, t in zip(arms, truth, strict=True)], baseline)
         counts["covered"] += _covers(moved, truth)
     return counts
 

@@ -6,6 +6,7 @@ from math import inf, sqrt
 
 import numpy as np
 
+ALPHA, LIMIT = 0.05, 0.06  # nominal error; false claims that are not fragile where assumptions fail
 Counts = dict[str, float]  # sums over studies, by what was counted
 
 

@@ -15,6 +15,7 @@ BASE = 80.0  # accuracy of the baseline, percent
 DIFFICULTY = (0.85, 0.7, 0.5, 0.4)  # chance of a right answer, of four equal groups of images
 
 Shape = tuple[int, int, int]
+Kind = Literal["normal", "t3", "bad seeds", "copies", "bits"]
 Design = Literal["baseline", "previous", "disjoint", "all pairs"]
 
 
@@ -54,7 +55,7 @@ class Cell:
 
     k: int = 10
     n: int = 5
-    noise: Literal["normal", "t3", "bad seeds", "copies", "bits"] = "normal"
+    noise: Kind = "normal"
     sds: tuple[float, ...] | None = None  # of the arms, the baseline first; None: 1 each
     rho: float | Literal["mixed"] = 0.0  # same-seed correlation; mixed: .9, but none for the first arm
     lost: int = 0  # seeds that the first arm misses; the rest of the first third misses one each
