@@ -97,8 +97,9 @@ def _looks() -> list[Scenario]:
     cases: list[tuple[int, float, Kind, float]] = [
         (1, 0.0, "normal", 1.0),
         (1, 1.3, "normal", 0.25),
-        (5, 0.0, "normal", 0.25),
-        (5, 0.0, "t3", 0.25),
+        (1, 0.0, "t3", 1.0),
+        (5, 0.0, "normal", 0.1),  # a third of a second per study: every look has a level of its own
+        (5, 0.0, "t3", 0.1),
     ]
     return [
         Scenario(

@@ -7,8 +7,8 @@ from benchmarks.gates.gate import Counts
 from trickbag import stats
 from trickbag.stats.family import critical_t
 
-RATES = (0.9, 0.8, 0.5)  # chance of a right answer by the comparison, of three equal kinds of images
-CHANGES = ((0.08, 0.3), (-0.04, 0.3), (0.0, 0.4))  # what the arm adds to it, and for which share of images
+RATES = (0.7, 0.5, 0.3)  # chance of a right answer by the comparison, of three equal kinds of images
+CHANGES = ((0.25, 0.3), (-0.2, 0.3), (0.0, 0.4))  # what the arm adds to it, and for which share of images
 TRUTH = 100 * sum(change * share for change, share in CHANGES)  # of the whole population, in points
 PERCENT = 100.0
 
