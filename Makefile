@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow check bench clean
+.PHONY: demo test test-slow check bench aa gates clean
 
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
@@ -22,6 +22,12 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/freed_memory.py
+	$(BIN)/python benchmarks/analysis.py
+	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
+
+aa: .venv/ready
+	$(BIN)/trickbag study digits_aa --out aa
+	$(BIN)/python benchmarks/aa.py aa
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,4 +35,4 @@ bench: .venv/ready
 	touch .venv/ready
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo aa

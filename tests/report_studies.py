@@ -3,16 +3,27 @@
 import random
 from typing import Any
 
+from trickbag.records.plan import Ledger
 from trickbag.records.result import (
     Accuracy,
+    Across,
     Amendment,
     ArmResult,
+    Attribution,
+    ContrastResult,
+    CostPoint,
     CurvePoint,
+    Interval,
+    Longer,
     Noise,
+    PhaseNote,
     Price,
     Results,
+    Spread,
     Summary,
     Time,
+    TimingSession,
+    ToTarget,
 )
 
 LATER = Amendment(reason="two more seeds", written="2026-01-06T10:00:00+00:00", finished_runs=40)
@@ -161,3 +172,163 @@ def arm(draw: random.Random, load: str, level: float, spec: Spec, seeds: int, ep
     if more.get("time_verdict"):
         fields["time"] = Time(ratio=1.004, low=0.991, high=1.018)
     return ArmResult(**(fields | more))
+
+
+T1 = Ledger(
+    level="T1", points=8, seeds=(101,), space={"optimizer.lr": (0.25, 4.0), "optimizer.weight_decay": (0.25, 4.0)},
+    chosen={"optimizer.lr": 0.0707, "optimizer.weight_decay": 0.00031},
+)  # fmt: skip
+PHASES = (
+    PhaseNote(name="tune", runs=48, seeds=(101,), rule="8 quasi-random points for every arm and the baseline"),
+    PhaseNote(name="screen", runs=21, seeds=(1, 2, 3), rule="the 4 largest mean effects go on",
+              reasons={"sam": "goes on: first of 6", "ema": "dropped: fifth of 6", "random_erasing": "dropped: last"}),
+    PhaseNote(name="confirm", look=1, runs=20, seeds=(4, 5, 6, 7), rule="the short-list on fresh seeds"),
+    PhaseNote(name="confirm", look=2, runs=18, seeds=(8, 9, 10, 11, 12, 13), rule="what look 1 did not settle"),
+)  # fmt: skip
+
+
+def between(effect: float, half: float) -> Interval:
+    """An estimate with a symmetric interval."""
+    return Interval(effect=effect, low=effect - half, high=effect + half)
+
+
+def accuracy(effect: float, half: float) -> Accuracy:
+    """The same with its 90 % twin."""
+    return Accuracy(effect=effect, low=effect - half, high=effect + half,
+                    low_90=effect - 0.86 * half, high_90=effect + 0.86 * half)  # fmt: skip
+
+
+def factorial() -> Results:
+    """Four factors and all their combinations: main effects, interactions and Shapley shares."""
+    names, draw = ("cosine", "label_smoothing", "mixup", "zero_gamma"), random.Random(4)
+    gains = {"cosine": 0.71, "label_smoothing": 0.38, "mixup": -0.05, "zero_gamma": 0.02}
+    specs = [(n, "better" if g > 0.3 else "undecided", g, 0.21, {}) for n, g in gains.items()]
+    specs.append(("the stack", "better", 0.94, 0.24, {"tricks": names}))
+    text = "The stack gains +0.94 pp; cosine carries two thirds of it, label smoothing most of the rest."
+    base = study("which-carry-it", {"resnet20 on cifar10": (91.6, tuple(specs))}, 0.15, 6, 20, text)
+
+    def part(kind: str, name: str, effect: float, half: float) -> ContrastResult:
+        verdict = "better" if effect > half else "worse" if effect < -half else "undecided"
+        verdict = "equivalent" if abs(effect) + 0.86 * half < 0.15 else verdict
+        return ContrastResult(workload="resnet20 on cifar10", kind=kind, name=name, accuracy=accuracy(effect, half),
+                              verdict=verdict, fragile=name == "label_smoothing", p_adjusted=draw.uniform(0, 0.3),
+                              sentence=f"What {name} carries as {kind}: {verdict}.")  # fmt: skip
+
+    kinds = {
+        "main_effect": [("cosine", 0.63, 0.09), ("label_smoothing", 0.29, 0.09), ("mixup", -0.02, 0.09),
+                        ("zero_gamma", 0.01, 0.09)],
+        "interaction": [("cosine x label_smoothing", -0.17, 0.14), ("cosine x mixup", 0.05, 0.14),
+                        ("label_smoothing x mixup", -0.08, 0.14)],
+        "shapley": [("cosine", 0.64, 0.1), ("label_smoothing", 0.31, 0.1), ("mixup", -0.03, 0.1),
+                    ("zero_gamma", 0.02, 0.1)],
+    }  # fmt: skip
+    found = tuple(
+        Attribution(workload="resnet20 on cifar10", kind=kind, parts=tuple(part(kind, *row) for row in rows),
+                    total=between(0.94, 0.19) if kind != "interaction" else None)
+        for kind, rows in kinds.items()
+    )  # fmt: skip
+    return base.model_copy(update={"attributions": found})
+
+
+def several_workloads() -> Results:
+    """Arms on four workloads: one carries over, one helps on some and hurts on others, one is open."""
+    loads = ("resnet18 on cifar100", "resnet20 on cifar10", "vgg16_bn on cifar10", "inception_v3 on pets")
+    table = {
+        "cosine": ((0.61, 0.52, 0.44, 0.70), 0.57, 0.11, (0.41, 0.73), 0.02, 0.04, 0.71),
+        "mixup": ((0.48, 0.21, -0.55, 0.33), 0.12, 0.71, (-1.42, 1.66), 0.41, 0.87, 0.0004),
+        "zero_gamma": ((0.04, 0.11, -0.08, 0.02), 0.02, 0.13, None, 0.0, 0.0, 0.93),
+    }
+    specs = {
+        load: (
+            90.0 + i,
+            tuple((name, _verdict(row[0][i]), row[0][i], 0.21, {}) for name, row in table.items()),
+        )
+        for i, load in enumerate(loads)
+    }
+    across = tuple(
+        Across(name=name, comparison="baseline", workloads=loads, effects=tuple(between(e, 0.18) for e in effects),
+               mean=between(mean, half), prediction=Interval(effect=mean, low=wide[0], high=wide[1]) if wide else None,
+               tau=tau, i_squared=i2, heterogeneity_p=p, sentence=f"{name} over four workloads, in a sentence.")
+        for name, (effects, mean, half, wide, tau, i2, p) in table.items()
+    )  # fmt: skip
+    text = "Cosine carries over to all four workloads; mixup helps on three and hurts VGG."
+    return study("does-it-generalise", specs, 0.15, 6, 12, text).model_copy(update={"across": across})
+
+
+def _verdict(effect: float) -> str:
+    """A verdict that fits an interval of half-width 0.21 and a margin of 0.15."""
+    return "better" if effect > 0.21 else "worse" if effect < -0.21 else "undecided"
+
+
+EVERYTHING: tuple[Spec, ...] = (
+    ("sam", "better", 0.47, 0.2, {
+        "time_verdict": "slower", "time": Time(ratio=1.872, low=1.861, high=1.884, seconds=412.5, startup_ratio=1.013,
+                                               rounds=9),
+        "equals_longer": Longer(times=1.24, low=1.1, high=1.41),
+        "to_target": ToTarget(target=94.31, reached=10, runs=10, median_seconds=371.2,
+                              comparison_median_seconds=214.8, p=0.0012)}),
+    ("label_smoothing", "better", 0.31, 0.15, {
+        "stopped_at": 4, "seeds": 4, "time_verdict": "no difference",
+        "time": Time(ratio=1.002, low=0.994, high=1.01, seconds=220.9, startup_ratio=1.004, rounds=9),
+        "equals_longer": Longer(times=1.12, low=None, high=1.31)}),
+    ("channels_last", "equivalent", 0.02, 0.11, {
+        "faster_and_kept": True, "time_verdict": "faster",
+        "time": Time(ratio=0.881, low=0.876, high=0.886, seconds=194.1, startup_ratio=1.21, rounds=9),
+        "to_target": ToTarget(target=94.31, reached=4, runs=10, median_seconds=None,
+                              comparison_median_seconds=214.8, p=0.41)}),
+    ("mixup", "undecided", 0.09, 0.17, {
+        "fragile": True, "time_verdict": "undecided", "diverged": 2,
+        "time": Time(ratio=1.018, low=0.999, high=1.037, seconds=None, startup_ratio=None, rounds=9),
+        "equals_longer": Longer(times=1.02, low=None, high=None),
+        "spread": Spread(sd_ratio=2.31, outlying_seeds=(7, 12), diverged_p=0.031)}),
+    ("ema", "not analysed", 0.11, 0.6, {"selected": True, "phase": "screen", "seeds": 3}),
+    ("random_erasing", "not analysed", -0.32, 0.6, {"selected": True, "phase": "screen", "seeds": 3}),
+)  # fmt: skip
+
+
+def everything() -> Results:
+    """A study that was tuned, screened, looked at twice, timed, and whose test set was opened."""
+    text = (
+        "Of 6 arms, 2 raise accuracy, 1 trains faster at no loss of accuracy (margin 0.15 pp), 1 is undecided, "
+        "2 were dropped at screening. Recommended: label smoothing + channels-last."
+    )
+    load = "resnet18 on cifar10"
+    base = study("tuned-screened-timed", {load: (94.3, EVERYTHING)}, 0.15, 10, 30, text)
+    arms, costs = [], [CostPoint(name="baseline", workload=load, seconds=between(220.3, 1.9),
+                                 accuracy=between(94.3, 0.12), on_front=False, measured=True)]  # fmt: skip
+    for arm_ in base.arms:
+        more: dict[str, Any] = {"ledger": T1}
+        a, t = arm_.accuracy, arm_.time
+        assert a is not None
+        if not arm_.selected:
+            more |= {"relative_error": between(-17.5 * a.effect, 2.9), "new_images": between(a.effect, 0.27),
+                     "test": accuracy(a.effect - 0.03, 0.22), "test_mean": 94.02 + a.effect}  # fmt: skip
+            seconds = t.seconds if t and t.seconds else 224.4
+            costs.append(CostPoint(name=arm_.name, workload=load, seconds=between(seconds, 2.2),
+                                   accuracy=between(94.3 + a.effect, 0.11), on_front=arm_.name != "mixup",
+                                   measured=bool(t and t.seconds)))  # fmt: skip
+        arms.append(arm_.model_copy(update=more))
+    timing = TimingSession(
+        rounds=9,
+        other_load=0.07,
+        warning="other processes used 7 % of the cores; below 2 % is quiet",
+        machine={"cpu": "Made-up 9000", "cores": 2},
+        written="2026-01-08T08:00:00+00:00",
+    )
+    noise = base.noise[0].model_copy(update={"smallest_sd": 0.12, "largest_sd": 0.31, "equal_sd_p": 0.0213})
+    return base.model_copy(update={
+        "arms": tuple(arms), "costs": tuple(costs), "timing": timing, "noise": (noise,), "phases": PHASES,
+        "amendments": (LATER,), "test_openings": 2, "time_margin": 1.5, "dropped": {"sam+fp16": "sam excludes fp16"},
+        "openings": ("2026-01-07T00:00:00+00:00", "2026-01-09T00:00:00+00:00"),
+    })  # fmt: skip
+
+
+def complete() -> Results:
+    """Everything at once: the same study with attribution and several workloads besides."""
+    base = everything()
+    here = {"workload": base.baseline.workload}
+    shares = [
+        a.model_copy(update={**here, "parts": tuple(p.model_copy(update=here) for p in a.parts)})
+        for a in factorial().attributions
+    ]
+    return base.model_copy(update={"attributions": tuple(shares), "across": several_workloads().across})

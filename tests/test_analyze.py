@@ -176,13 +176,13 @@ def test_a_record_that_its_bits_contradict_is_refused(tmp_path: Path) -> None:
 
 
 def test_null_studies_claim_at_the_nominal_rate(tmp_path: Path) -> None:
-    """40 studies of 8 arms that differ by nothing, seeds correlated, through the whole stage.
+    """25 studies of 8 arms that differ by nothing, seeds correlated, through the whole stage.
 
-    A false claim in at most 5 % of studies: at most 5 of 40 with probability .986 (binomial).
+    A false claim in at most 5 % of studies: at most 4 of 25 with probability .993 (binomial).
     """
     rng = np.random.default_rng(7)
     claims = 0
-    for i in range(40):
+    for i in range(25):
         seed_effect = rng.normal(0, 3, 5)
         hits = {
             name: np.round(900 + seed_effect + rng.normal(0, 4, 5)).astype(int).tolist()
@@ -190,4 +190,4 @@ def test_null_studies_claim_at_the_nominal_rate(tmp_path: Path) -> None:
         }
         results = conduct(tmp_path / str(i), hits)
         claims += any(arm.verdict in ("better", "better but small", "worse") for arm in results.arms)
-    assert claims <= 5
+    assert claims <= 4

@@ -104,6 +104,17 @@ def test_a_tuned_arm_says_so(tmp_path: Path) -> None:
     assert by_name(results)["arm"].ledger == ledger
 
 
+def test_tuning_alone_judges_nothing(tmp_path: Path) -> None:
+    plan = plan_of(["arm"], 3, phase="tune")
+    plan = freeze(tmp_path / "s", plan.model_copy(update={"later": (Rule(phase="confirm", seeds=(4, 5)),)}))
+    complete(tmp_path / "s", plan, {("w", n): by_seed([900, 910, 920]) for n in ("arm", "baseline")})
+    results = analyze(tmp_path / "s")
+    arm = by_name(results)["arm"]
+    assert (arm.verdict, arm.accuracy, arm.phase) == ("not analysed", None, "tune")
+    assert arm.sentence == "arm: tuned so far, not judged."
+    assert results.bottom_line.startswith("No verdict yet")
+
+
 def test_seeds_of_ones_own_are_judged_by_dunnetts_test(tmp_path: Path) -> None:
     """The intervals of scipy.stats.dunnett (its quadrature is good to three digits); nothing is paired."""
     plan = plan_of(["up", "down"], 1)

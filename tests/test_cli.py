@@ -44,7 +44,16 @@ def studied(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> tuple
 
 def test_study_leaves_its_files_and_says_where(studied: tuple[Path, str]) -> None:
     out, printed = studied
-    names = {"study.yaml", "plan.json", "results.json", "results.csv", "report.html", "report.md", "runs"}
+    names = {
+        "study.yaml",
+        "plan.json",
+        "results.json",
+        "results.csv",
+        "report.html",
+        "report.md",
+        "report.tex",
+        "runs",
+    }
     assert names <= {path.name for path in out.iterdir()}
     assert f"{out / 'report.html'}" in printed
     assert "cosine" in printed

@@ -315,7 +315,7 @@ def test_looks_may_change_before_the_first() -> None:
     [
         ({"seeds": 4}, "5 are planned; an amendment can only add to them, as seeds=10"),
         ({"seeds": [2, 3, 4, 5, 6, 7]}, "an amendment can only add"),
-        ({"margin": 1.0}, "margin: the margin was fixed beforehand"),
+        ({"margin": 1.0}, "margin: it was fixed beforehand"),
         ({"cap.run": 9}, "unknown field 'cap.run'; did you mean 'cap.runs'?"),
         ({"cap.runs": 9}, "cap.runs: the study may take 10 runs"),
         ({"cap.hours": -1}, "cap.hours"),

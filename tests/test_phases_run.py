@@ -4,14 +4,15 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import Result
+from typer.testing import CliRunner
 
+from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import advance, amend, conduct, freeze, machine_of, run_phases
 from trickbag.recipe import Machine
@@ -23,7 +24,7 @@ from trickbag.run.worker import execute
 from trickbag.study import Study
 
 SMALL = {
-    "model.channels": [8, 16, 16],
+    "model.channels": [4, 8, 8],
     "budget.epochs": 1,
     "data.limit": 300,
     "budget.evaluate": "last_epoch",
@@ -33,7 +34,7 @@ THREE = {"tune": {"points": 2}, "screen": {"seeds": 1, "keep": 1}}
 
 def make(machine: Machine, **fields: object) -> Study:
     plain = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine", "mixup"], "margin": 0.5}
-    own = {**plain, "seeds": 2, "set": SMALL, "machine": machine.model_dump(), **fields}
+    own = {**plain, "seeds": 3, "set": SMALL, "machine": machine.model_dump(), **fields}
     return Study.model_validate(own)
 
 
@@ -47,6 +48,13 @@ def train_here(folder: Path, machine: Machine) -> None:
     plan = read_plan(folder).plan()
     for run in plan.runs:
         execute(folder, plan, run, machine, lambda: False)
+
+
+def all_phases_here(folder: Path | str, machine: Machine) -> None:
+    """All phases, in this process."""
+    train_here(Path(folder), machine)
+    while advance(Path(folder)):
+        train_here(Path(folder), machine)
 
 
 def pretend(folder: Path, accuracy: dict[str, float], plan: Plan | None = None) -> None:
@@ -67,28 +75,27 @@ def quiet(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Path:
     """Tune, screen and confirm, phase by phase in this process."""
     out = tmp_path_factory.mktemp("quiet") / "out"
     freeze(make(machine, **THREE), out)
-    train_here(out, machine)
-    while advance(out):
-        train_here(out, machine)
+    all_phases_here(out, machine)
     return out
 
 
 def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine: Machine) -> None:
-    """`conduct` in a process of its own, killed with its workers in the second phase, then continued to the end."""
+    """Killed -9 as the second phase has begun, then continued to the end by `conduct` and its workers."""
     out = tmp_path / "out"
-    context = multiprocessing.get_context("spawn")
-    victim = context.Process(target=_conduct, args=(str(out), machine))
+    freeze(make(machine, **THREE), out)
+    victim = multiprocessing.get_context("spawn").Process(target=all_phases_here, args=(str(out), machine))
     victim.start()
-    while victim.is_alive() and not ((out / "plan.json").exists() and len(read_plan(out).entries) > 1):
-        time.sleep(0.02)
+    while victim.is_alive() and len(read_plan(out).entries) < 2:
+        time.sleep(0.005)
     os.kill(victim.pid or 0, signal.SIGKILL)
     victim.join()
     assert victim.exitcode == -signal.SIGKILL
+    machine = machine.model_copy(update={"workers": 1})
     results = conduct(make(machine, **THREE), out)
     assert links(out) == links(quiet)
     plan = read_plan(out).plan()
     assert [phase.name for phase in plan.phases] == ["tune", "screen", "confirm"]
-    assert [len(phase.runs) for phase in plan.phases] == [6, 3, 4]
+    assert [len(phase.runs) for phase in plan.phases] == [6, 3, 6]
     assert {record.status for record in _records(out).values()} == {"done"}
     assert {name: r.top1 for name, r in _records(out).items()} == {
         n: r.top1 for n, r in _records(quiet).items()
@@ -96,10 +103,6 @@ def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine
     assert {arm.name for arm in results.arms} == {"cosine", "mixup"}
     assert all(plan.arm("digits", name).ledger.level == "T1" for name in ("baseline", "cosine", "mixup"))
     assert not advance(out)
-
-
-def _conduct(out: str, machine: Machine) -> None:
-    conduct(make(machine, **THREE), out)
 
 
 def _records(folder: Path) -> dict[str, RunRecord]:
@@ -111,9 +114,7 @@ def test_looks_end_to_end_in_any_number_of_steps(tmp_path: Path, machine: Machin
     """A study with looks, driven in one go and interrupted after every run: the same chain."""
     looks = {"looks": [2, 3], "seeds": 3, "factors": ["cosine"]}
     freeze(make(machine, **looks), tmp_path / "a")
-    train_here(tmp_path / "a", machine)
-    while advance(tmp_path / "a"):
-        train_here(tmp_path / "a", machine)
+    all_phases_here(tmp_path / "a", machine)
     freeze(make(machine, **looks), tmp_path / "b")
     while True:
         plan = read_plan(tmp_path / "b").plan()
@@ -148,22 +149,48 @@ def test_outcomes_that_a_phase_was_chosen_by_are_not_tried_again(tmp_path: Path,
     assert tracker.records[mixup.id].status == "failed"
 
 
+def test_machine_trouble_is_tried_once_more_before_anything_is_chosen(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt of one run fails (a full disk, say), the second does not; only then a phase is chosen."""
+    out, calls = tmp_path / "out", list[int]()
+    freeze(make(machine, screen={"seeds": 1, "keep": 1}), out)
+
+    def attempt(folder: Path, machine: Machine, show: object) -> Tracker:
+        plan = read_plan(folder).plan()
+        calls.append(len(plan.phases))
+        pretend(folder, {"baseline": 50, "cosine": 52, "mixup": 51})
+        best = folder / "runs" / next(run.id for run in plan.runs if run.arm == "cosine")
+        record = read_run(best)
+        assert record is not None
+        status = "failed" if len(calls) == 1 else "done"
+        write_run(best, record.model_copy(update={"status": status}))
+        tracker = Tracker(folder, plan)
+        tracker.refresh()
+        return tracker
+
+    monkeypatch.setattr("trickbag.lab.run_study", attempt)
+    run_phases(out, machine)
+    assert calls == [1, 1, 2]
+    assert {run.arm for run in read_plan(out).plan().phases[1].runs} == {"baseline", "cosine"}
+
+
 def test_an_amended_study_goes_on(tmp_path: Path, machine: Machine) -> None:
     """More seeds after the end: the same command recognises the folder, runs what is new, and judges all of it."""
     out, study = tmp_path / "out", make(machine, factors=["cosine"])
     freeze(study, out)
     train_here(out, machine)
-    plan = amend(out, "the margin calls for it", ["seeds=3"])
-    assert [len(phase.runs) for phase in plan.phases] == [4, 2]
+    plan = amend(out, "the margin calls for it", ["seeds=4"])
+    assert [len(phase.runs) for phase in plan.phases] == [6, 2]
     assert freeze(study, out) == plan
     train_here(out, machine)
     assert not advance(out)
     results = conduct(study, out)
-    assert (results.arms[0].seeds, results.runs_planned, results.runs_done) == (3, 6, 6)
+    assert (results.arms[0].seeds, results.runs_planned, results.runs_done) == (4, 8, 8)
     amendment = results.amendments[0]
-    assert (amendment.reason, amendment.finished_runs) == ("the margin calls for it", 4)
+    assert (amendment.reason, amendment.finished_runs) == ("the margin calls for it", 6)
     with pytest.raises(InputError, match="a reason is needed"):
-        amend(out, " ", ["seeds=4"])
+        amend(out, " ", ["seeds=5"])
 
 
 def test_another_machine_is_an_amendment(
@@ -193,32 +220,26 @@ def test_no_run_starts_once_the_hours_are_used_up(tmp_path: Path, machine: Machi
     execute(out, plan, plan.runs[0], machine, lambda: False)
     tracker = run_phases(out, machine_of(out))
     assert len(tracker.records) == 1
-    assert "of 1e-09 hours are used up and 3 runs wait" in tracker.stopped
+    assert "of 1e-09 hours are used up and 5 runs wait" in tracker.stopped
     done = _trickbag("run", out, code=1)
     assert "trickbag: cap.hours:" in done.stderr
-    _trickbag("plan", out, "--amend", "it was set too low", "cap.hours=1")
-    assert read_plan(out).plan().study["cap"] == {"runs": None, "hours": 1.0}
-    assert not Tracker(out, read_plan(out).plan()).stopped
+    assert amend(out, "it was set too low", ["cap.hours=1"]).study["cap"] == {"runs": None, "hours": 1.0}
 
 
 def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) -> None:
     out = tmp_path / "out"
     freeze(make(machine, **THREE), out)
-    line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2"
+    line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2, 3"
     assert line in _trickbag("status", out).stdout
     assert line in json.loads(_trickbag("status", out, "--json").stdout)["to_come"]
-    assert "phase tune: 6 runs, seeds 2001" in _trickbag("plan", out).stdout
+    amended = _trickbag("plan", out, "--amend", "more", "seeds=4").stdout
+    assert "phase tune: 6 runs, seeds 2001" in amended
+    assert "what they are compared with, seeds 1, 2, 3, 4" in amended
     assert "frozen; change it with --amend" in _trickbag("plan", out, "seeds=3", code=2).stderr
 
 
-def _trickbag(*words: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "trickbag", *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent.parent,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert done.returncode == code, done.stdout + done.stderr
+def _trickbag(*words: str | Path, code: int = 0) -> Result:
+    """Run the command line in this process."""
+    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    assert done.exit_code == code, done.output
     return done

@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
-from trickbag.stats import cell_effects, diverged_p, effects, unpaired_effects
+from trickbag.stats import cell_effects, diverged_p, effects, time_to_target, unpaired_effects
 from trickbag.stats.moderated import variance_prior
 from trickbag.stats.simulate import shared_comparison
 from trickbag.stats.unpaired import _welch
@@ -95,3 +95,13 @@ def test_barnard_is_between_nothing_and_fisher():
     assert stats.fisher_exact([[a, b], [c, d]]).pvalue == pytest.approx(R["fisher"]["p"], rel=1e-9)
     ours = diverged_p(a, a + b, c, c + d)
     assert 0.02 < ours <= R["fisher"]["p"]
+
+
+def test_log_rank_and_medians_are_those_of_rs_survival():
+    """R: survdiff and survfit of the package survival; two runs are censored."""
+    r = R["survival"]
+    seconds, reached, group = (np.array(r[name]) for name in ("seconds", "reached", "group"))
+    arm, comparison = ((seconds[group == g], reached[group == g]) for g in (0, 1))
+    found = time_to_target(*arm, *comparison)
+    assert found.p == pytest.approx(r["p"], rel=1e-9)
+    assert [found.median, found.comparison_median] == r["medians"]

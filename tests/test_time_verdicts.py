@@ -187,8 +187,8 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 def test_other_load_is_warned_about_above_five_percent() -> None:
     laps = {"baseline": np.full(3, 0.5)}
     assert load_warning(0.05) == make_timing(laps, other_load=0.05).warning == ""
-    assert "used 12% of the cores" in make_timing(laps, other_load=0.12).warning
-    assert "used 30% of the cores" in make_timing(laps, other_load=0.12, other_load_before=0.3).warning
+    assert "used 12 % of the cores" in make_timing(laps, other_load=0.12).warning
+    assert "used 30 % of the cores" in make_timing(laps, other_load=0.12, other_load_before=0.3).warning
     note = session_note(make_timing(laps, other_load=0.12, provenance={"written": "now"}))
     assert (note.rounds, note.other_load, note.written) == (10, 0.12, "now")
     assert "12%" in note.warning

@@ -56,7 +56,7 @@ def make(out: Path, machine: Machine, **fields: object) -> Plan:
         "name": "s",
         "baseline": "digits_baseline",
         "factors": ["cosine", WIDE],
-        "seeds": 2,
+        "seeds": 3,
         "margin": 0.5,
     }
     own = {**plain, "set": SMALL, "machine": machine.model_dump(), **fields}
@@ -201,7 +201,7 @@ def test_an_arm_that_fails_is_left_out_by_name(tmp_path: Path, machine: Machine)
         "class Fails:\n    rank = 1\n    def __call__(self, x, draws): raise RuntimeError('my mistake')\n"
     )
     fails = {"name": "fails", "set": {"sample": {"mine.py:Fails": {}}}}
-    study = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine", fails], "seeds": 2, "margin": 0.5,
+    study = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine", fails], "seeds": 3, "margin": 0.5,
              "set": SMALL, "machine": machine.model_dump(mode="json")}  # fmt: skip
     file = tmp_path / "study.yaml"
     file.write_text(json.dumps(study))

@@ -61,9 +61,14 @@ def machine_of(folder: Path) -> Machine:
 
 
 def run_phases(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
-    """Run what the plan in `folder` lacks, choose the next phase, and so on until nothing is left to choose."""
+    """Run what the plan in `folder` lacks, choose the next phase, and so on until nothing is left to choose.
+
+    What ended by trouble of the machine is tried once more before anything is chosen by it.
+    """
     while True:
         tracker = run_study(folder, machine, show)
+        if tracker.plan.later and not tracker.stopped and tracker.to_try_again():
+            tracker = run_study(folder, machine, show)
         if tracker.stopped or not advance(folder):
             return tracker
 

@@ -41,7 +41,7 @@ def price(
     machine = machine.model_copy(update={"device": plan.machine["device"]})
     results = _results(earlier)
     seconds = _times(results, plan) if results else {}
-    source = "the time of the finished runs" if seconds else "timed over a few steps"
+    source = "training time of the finished runs" if seconds else "timed over a few steps"
     runs, total = worst_case(plan, seconds or calibrate(plan, machine, base, tell))
     measured = _noise(results, plan) if results else {}
     return Price(runs, total, source, workers(machine), tuple(outlooks(plan, measured)))

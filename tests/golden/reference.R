@@ -183,7 +183,7 @@ meta <- function(effect, se) { # Paule and Mandel 1982; Hartung and Knapp 2001; 
   mean <- sum(w * effect) / sum(w)
   variance <- sum(w * (effect - mean)^2) / ((k - 1) * sum(w))
   list(
-    mean = mean, tau = sqrt(tau2), q = q_of(0), se = sqrt(variance),
+    mean = mean, tau = sqrt(tau2), q = q_of(0), se_of_mean = sqrt(variance),
     interval = mean + c(-1, 1) * qt(0.975, k - 1) * sqrt(variance),
     prediction = if (k > 2) mean + c(-1, 1) * qt(0.975, k - 2) * sqrt(tau2 + variance) else c(NaN, NaN)
   )

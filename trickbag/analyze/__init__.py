@@ -49,6 +49,7 @@ def _results(
     arms = with_time(evidence, [arm for found in judged for arm in arm_results(evidence, found)], timing)
     said = tuple(arm.model_copy(update={"sentence": sentence(arm, setting)}) for arm in arms)
     shares = tuple(found for name in names for found in attributions(evidence, name))
+    alike = across(judged, plan.judgement.level)
     baselines = tuple(_baseline(evidence, name) for name in names)
     missing = len(plan.runs) - len(evidence.records)
     return Results(
@@ -57,16 +58,17 @@ def _results(
         plan_hash=file.entries[-1].hash,
         planned=file.entries[0].written["written"],
         margin=plan.judgement.margin,
+        time_margin=plan.judgement.time_margin,
         level=plan.judgement.level,
         baseline=baselines[0],
         baselines=baselines,
         arms=said,
         attributions=shares,
-        across=across(judged, plan.judgement.level),
+        across=alike,
         costs=costs(plan, evidence.latest, timing),
         timing=session_note(timing) if timing else None,
         noise=tuple(noise(evidence, name) for name in names),
-        bottom_line=bottom_line(said, plan, missing, len(opened)),
+        bottom_line=bottom_line(said, plan, missing, len(opened), shares, alike),
         not_claimed=not_claimed(plan, timing is not None, bool(opened), bool(shares)),
         runs_planned=len(plan.runs),
         runs_done=len(evidence.records),

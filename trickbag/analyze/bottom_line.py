@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from trickbag.analyze.words import between, signed
+from trickbag.analyze.words import DIFFER, between, signed
 from trickbag.records.plan import Plan
-from trickbag.records.result import ArmResult
+from trickbag.records.result import Across, ArmResult, Attribution
 
 PHRASES = {
     "better": "{} raise accuracy",
@@ -21,13 +21,21 @@ SINGULAR = {"raise": "raises", "make": "makes", "lower": "lowers", "are": "is", 
 SHOWN = 3  # how many arms a list names before it counts the rest
 
 
-def bottom_line(arms: Sequence[ArmResult], plan: Plan, missing: int, openings: int = 0) -> str:
+def bottom_line(
+    arms: Sequence[ArmResult],
+    plan: Plan,
+    missing: int,
+    openings: int = 0,
+    attributions: Sequence[Attribution] = (),
+    across: Sequence[Across] = (),
+) -> str:
     """The answer, in a few sentences; `missing` runs are to come. Fragile claims are counted apart."""
     interim = f"Interim, with {missing} runs to come: no claim yet. " if missing else ""
     to_come = f" The phases to come: {', '.join(rule.phase for rule in plan.later)}." if plan.later else ""
     if not arms or all(arm.verdict == "not analysed" and not arm.selected for arm in arms):
         return f"No verdict yet: too few runs have finished.{to_come}"
-    parts = [_counts(arms, plan), _best(arms), _kept(arms), _hurting(arms), _tested(arms, openings)]
+    parts = [_counts(arms, plan), _best(arms), _kept(arms), _hurting(arms)]
+    parts += [_carries(attributions), _differing(across), _tested(arms, openings)]
     return f"{interim}{' '.join(part for part in parts if part)}{to_come}"
 
 
@@ -45,8 +53,9 @@ def _counts(arms: Sequence[ArmResult], plan: Plan) -> str:
     phrases = PHRASES if _confirming(plan) else {**PHRASES, "dropped": "{} were only screened so far"}
     said = [_number(phrases[kind], counts[kind]) for kind in phrases if counts[kind]]
     where = f" on {len(plan.workloads)} workloads" if len(plan.workloads) > 1 else ""
+    margin = plan.judgement.margin
     noun = "comparison" if len(arms) == 1 else "comparisons"
-    return f"Of {len(arms)} {noun}{where} (margin {plan.judgement.margin:g} points), {', '.join(said)}."
+    return f"Of {len(arms)} {noun}{where} (margin {margin:g} point{'s' * (margin != 1)}), {', '.join(said)}."
 
 
 def _number(phrase: str, count: int) -> str:
@@ -94,6 +103,27 @@ def _hurting(arms: Sequence[ArmResult]) -> str:
         if arm.accuracy
     ]
     return f"Hurts: {_listed(said)}." if said else ""
+
+
+def _carries(attributions: Sequence[Attribution]) -> str:
+    """The factor that clearly carries most of each stack."""
+    said = []
+    for found in attributions:
+        clear = [p for p in found.parts if p.verdict in ("better", "better but small") and not p.fragile]
+        if found.kind == "shapley" and found.total and clear:
+            most = max(clear, key=lambda part: part.accuracy.effect)
+            where = f" on {found.workload}" if len({a.workload for a in attributions}) > 1 else ""
+            said.append(
+                f"Of the stack's {signed(found.total.effect)} points{where}, {most.name} carries the most: "
+                f"{signed(most.accuracy.effect)} ({between(most.accuracy.low, most.accuracy.high)})."
+            )
+    return " ".join(said)
+
+
+def _differing(across: Sequence[Across]) -> str:
+    """What does not carry over from one workload to another."""
+    names = [found.name for found in across if found.heterogeneity_p < DIFFER]
+    return f"Differs between workloads by more than chance: {_listed(names)}." if names else ""
 
 
 def _tested(arms: Sequence[ArmResult], openings: int) -> str:

@@ -67,15 +67,15 @@ def judge_family(
     `images`: how many the accuracies are means over. `interim`: whether the planned looks apply. A comparison
     that cannot be judged (too few seeds; ties and nothing to borrow from) is left out.
     """
-    looks = interim and bool(judgement.looks)
+    looks = interim and bool(judgement.looks) and judgement.pairing == "seeds"
     judged = [sample for sample in samples if _enough(sample, judgement, looks)]
-    judged.sort(key=lambda s: (s.pair.arm, s.pair.comparison))  # the order of arms changes no digit
     if not judged:
         return {}
+    if looks:  # in the plan's order, as the rule that chose the next look saw them
+        return _at_looks(judgement, judged, 100 / images)
+    judged.sort(key=lambda s: (s.pair.arm, s.pair.comparison))  # the order of arms changes no digit
     if judgement.pairing == "none":
         return _findings(judged, *_unpaired(judgement, judged), paired=[()] * len(judged))
-    if looks:
-        return _at_looks(judgement, judged, 100 / images)
     return _findings(judged, *_paired(judgement, judged, 100 / images), paired=[s.seeds for s in judged])
 
 

@@ -130,7 +130,7 @@ def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: S
         verdict=finding.verdict if finding and confirmed else "not analysed",
         fragile=finding.fragile if finding and confirmed else False,
         accuracy=finding.accuracy if finding else None,
-        selected=match.phase == "screen" and finding is not None,
+        selected=match.phase == "screen" and bool(match.sample.seeds),
         stopped_at=finding.stopped_at if finding else None,
         relative_error=_relative_error(match, finding) if finding else None,
         new_images=_new_images(match, finding) if finding else None,
@@ -146,13 +146,18 @@ def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: S
 
 
 def _new_images(match: Match, finding: Finding) -> Interval | None:
-    """The effect on new images like these, at the level that the family's intervals have."""
+    """The effect on new images like these, at the level that the family's intervals have.
+
+    Never narrower than the interval on these images, which crossed variances with more degrees of freedom than
+    seeds can make it: nothing is surer about all images than about those seen.
+    """
     arm, comparison, seeds = match.arm.bits, match.comparison.bits, finding.paired
     if len(seeds) < LEAST_SEEDS or arm[seeds[0]].size < 2:
         return None
     ours, theirs = (np.stack([bits[seed] for seed in seeds]) for bits in (arm, comparison))
     found = stats.crossed_interval(ours, theirs, finding.alpha)
-    return Interval(effect=found.effect, low=found.low, high=found.high)
+    seen = finding.accuracy
+    return Interval(effect=found.effect, low=min(found.low, seen.low), high=max(found.high, seen.high))
 
 
 def _relative_error(match: Match, finding: Finding) -> Interval | None:

@@ -21,17 +21,16 @@ def run_table(evidence: Evidence, test_accuracy: Mapping[str, float]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    roles = {(arm.workload, arm.fingerprint): arm for arm in reversed(evidence.plan.arms)}
+    roles = {(arm.workload, arm.name): arm.role for arm in evidence.plan.arms}
     for phase in evidence.plan.phases:
         for run in phase.runs:
             record = evidence.records.get(run.id)
             if record is None:
                 continue
-            arm = roles.get((run.workload, run.fingerprint))
             bits = evidence.bits.get(run.id)
             timings = dict(record.timings) if record.timings else {}
-            row = {**dict(record), **timings, "run": run.id, "arm": arm.name if arm else run.arm}
-            row |= {"role": arm.role if arm else "", "phase": phase.name, "look": phase.look}
+            row = {**dict(record), **timings, "run": run.id, "arm": run.arm}
+            row |= {"role": roles.get((run.workload, run.arm)), "phase": phase.name, "look": phase.look}
             row |= {"top1": record.top1 if bits is None else percent(bits)}
             writer.writerow({**row, "test_top1": test_accuracy.get(run.id)})
     return text.getvalue()

@@ -29,19 +29,25 @@ def sentence(arm: ArmResult, setting: Setting) -> str:
 def _claim(arm: ArmResult, margin: float) -> str:
     """What was found about the accuracy, on the validation images."""
     a, name, other = arm.accuracy, arm.name, arm.comparison
+    if arm.phase == "tune":
+        return f"{name}: tuned so far, not judged."
     if a is None or arm.verdict == "not analysed":
         return f"{name}: too few finished seeds to say anything."
     size, interval = f"{signed(a.effect)} points", f"95 % interval {between(a.low, a.high)}"
-    seems = ("seems to raise", "seems to lower") if arm.fragile else ("raises", "lowers")
+    raises, lowers, makes = (
+        ("seems to raise", "seems to lower", "seems to make")
+        if arm.fragile
+        else ("raises", "lowers", "makes")
+    )
     errors, seeds = _errors(arm.relative_error), arm.paired_seeds or arm.seeds
     return {
-        "better": f"{name} {seems[0]} accuracy over {other} by {size} ({interval}){errors}.",
-        "better but small": f"{name} {seems[0]} accuracy over {other}, but by less than the margin of {margin:g} "
+        "better": f"{name} {raises} accuracy over {other} by {size} ({interval}){errors}.",
+        "better but small": f"{name} {raises} accuracy over {other}, but by less than the margin of {margin:g} "
         f"points: {size} ({interval}){errors}.",
-        "equivalent": f"{name} makes no practical difference to {other}: its effect lies within ±{margin:g} "
+        "equivalent": f"{name} {makes} no practical difference to {other}: its effect lies within ±{margin:g} "
         f"points ({size}, 90 % interval {between(a.low_90, a.high_90)}).",
-        "worse": f"{name} {seems[1]} accuracy against {other} by {-a.effect:.2f} points ({interval}){errors}.",
-        "undecided": f"{name} is not settled with {seeds} seeds: its effect on {other} may be anything from "
+        "worse": f"{name} {lowers} accuracy against {other} by {-a.effect:.2f} points ({interval}){errors}.",
+        "undecided": f"{name} is not settled with {seeds} seeds: its difference to {other} may be anything from "
         f"{between(a.low, a.high)} points{_to_settle(arm)}.",
     }[arm.verdict]
 
@@ -53,15 +59,14 @@ def _to_settle(arm: ArmResult) -> str:
 
 def _screened(arm: ArmResult, setting: Setting) -> str:
     """An arm that screening did not pass on, or not yet."""
-    assert arm.accuracy is not None
-    size = f"{signed(arm.accuracy.effect)} points against {arm.comparison}"
+    size = f", {signed(arm.accuracy.effect)} points against {arm.comparison}," if arm.accuracy else ""
     seeds = f"{arm.seeds} seed{'s' if arm.seeds != 1 else ''}"
     if setting.confirming:
         return (
-            f"{arm.name} was dropped at screening ({seeds}): not evidence of no effect. The screening estimate, "
-            f"{size}, helped to choose and is optimistic."
+            f"{arm.name} was dropped at screening ({seeds}): not evidence of no effect. The screening estimate"
+            f"{size} helped to choose and is optimistic."
         )
-    return f"{arm.name}: screened only so far ({seeds}), {size}: not evidence for or against it."
+    return f"{arm.name}: screened only so far ({seeds}){size.rstrip(',')}: not evidence for or against it."
 
 
 def _qualified(arm: ArmResult) -> list[str]:
@@ -105,7 +110,7 @@ def _cost(arm: ArmResult) -> list[str]:
     if arm.time and arm.time_verdict in ("faster", "slower"):
         kept = ", accuracy kept within the margin" if arm.faster_and_kept else ""
         found.append(f"It trains {speed(arm.time)}{kept}.")
-    if arm.equals_longer:
+    if arm.equals_longer and arm.verdict not in ("undecided", "not analysed"):
         found.append(f"As accurate as {arm.comparison} trained {_times(arm.equals_longer)} as long.")
     return found
 

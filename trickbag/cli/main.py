@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import typer
 
-from trickbag.cli import catalogue, stages, timing, train
+from trickbag.cli import catalogue, plan, stages, timing, train
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
@@ -47,7 +47,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 for command in (
     stages.demo,
     stages.study,
-    stages.plan,
+    plan.plan,
     stages.run,
     stages.status,
     stages.analyze,

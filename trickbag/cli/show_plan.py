@@ -58,7 +58,7 @@ def _phase(phase: Phase) -> str:
     """A listed phase: how many runs, with which seeds, and by what rule they were chosen."""
     seeds = ", ".join(map(str, sorted({run.seed for run in phase.runs})))
     look = f", look {phase.look}" if phase.look else ""
-    rule = f" ({phase.rule})" if phase.reasons or not phase.runs else ""
+    rule = f" ({phase.rule})" if phase.reasons or phase.name == "tune" or not phase.runs else ""
     return f"phase {phase.name}{look}: {len(phase.runs)} runs{', seeds ' if seeds else ''}{seeds}{rule}"
 
 

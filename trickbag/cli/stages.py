@@ -41,54 +41,6 @@ def study(
     raise typer.Exit(1 if failed else 0)
 
 
-def plan(
-    study: Annotated[
-        str, typer.Argument(metavar="STUDY|DIR", help="Study file or name; or a planned folder.")
-    ],
-    fields: Fields = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Freeze the plan here.")] = None,
-    amend: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Change the frozen plan in DIR, as in seeds=12.")
-    ] = None,
-    like: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Earlier study of the same recipes: how noisy they are."),
-    ] = None,
-) -> None:
-    """Show every arm and run, what they cost and what they can see; freeze the plan, or amend a frozen one."""
-    from trickbag.cli.show_plan import show_plan
-    from trickbag.records.plan import read_plan
-
-    fields = fields or []
-    if amend is not None:
-        from trickbag.lab import amend as amend_folder
-
-        show_plan(amend_folder(_planned(Path(study)), amend, fields), Console())
-        return
-    if Path(study).is_dir():
-        if fields:
-            raise InputError(
-                f"{study}: its plan is frozen; change it with --amend 'reason' {' '.join(fields)}"
-            )
-        show_plan(read_plan(Path(study)).plan(), Console())
-        return
-    from trickbag.cli.show_price import show_price
-    from trickbag.lab import freeze
-    from trickbag.pricing import price
-    from trickbag.study import load_study, make_plan
-    from trickbag.study.prospect import check_outlook
-
-    loaded, base = load_study(study, fields)
-    made = make_plan(loaded, base)
-    show_plan(made, Console())
-    with Console(stderr=True).status("timing a few steps of every arm"):
-        found = price(made, loaded.machine, base, like)
-    show_price(found, made.judgement.margin, Console())
-    check_outlook(made, found.outlooks)
-    if out:
-        freeze(study, out, fields)
-
-
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
     raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
@@ -121,7 +73,7 @@ def analyze(folder: Folder) -> None:
 
 
 def report(folder: Folder) -> None:
-    """Write report.html and report.md from results.json."""
+    """Write report.html, report.md and report.tex from results.json."""
     from trickbag.report.write import write_report
 
     print(f"report: {write_report(folder)}")
@@ -135,7 +87,7 @@ def open_test(folder: Folder) -> None:
     print_test(open_test_bits(folder), Console())
 
 
-def _planned(folder: Path) -> Path:
+def planned(folder: Path) -> Path:
     """The folder, which must be one of a planned study."""
     if not (folder / STUDY).exists():
         raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
@@ -144,7 +96,7 @@ def _planned(folder: Path) -> Path:
 
 def machine_of(folder: Path, fields: list[str]) -> Machine:
     """The study's machine block, with overrides; on what the last digits depend, the plan has the say."""
-    plain = dict(read_yaml(_planned(folder) / STUDY).get("machine", {}))
+    plain = dict(read_yaml(planned(folder) / STUDY).get("machine", {}))
     plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
     for path, value in parse_overrides(fields).items():
         section, _, name = path.partition(".")

@@ -5,17 +5,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from trickbag.records.result import ArmResult, Results
+from trickbag.report.wording import interval, number, points, share
 
 
 def print_test(results: Results, console: Console) -> None:
     """Print the test table and the count of openings."""
     table = Table(
-        title="On the test images", box=None, padding=(0, 2), header_style="bold", title_justify="left"
+        title="On the test images", box=None, padding=(0, 1), header_style="bold", title_justify="left"
     )
     several = len(results.baselines) > 1
     for title in (["workload"] if several else []) + ["arm", "against"]:
         table.add_column(title, overflow="fold")
-    for title in ("test %", f"effect, points [{results.level:.0%}]", "on validation"):
+    for title in ("test %", f"effect, pp [{share(results.level)}]", "on validation"):
         table.add_column(title, justify="right", no_wrap=True)
     for arm in results.arms:
         if arm.test_mean is not None:
@@ -27,14 +28,6 @@ def print_test(results: Results, console: Console) -> None:
 
 def _cells(arm: ArmResult) -> list[str]:
     """An arm's row."""
-    effect, validation = (
-        f"{a.effect:+.2f} [{a.low:+.2f}, {a.high:+.2f}]".replace("-", "−") if a else "–"
-        for a in (arm.test, arm.accuracy)
-    )
-    return [
-        escape(arm.name),
-        escape(arm.comparison),
-        f"{arm.test_mean:.2f}",
-        escape(effect),
-        escape(validation),
-    ]
+    effect = f"{points(arm.test.effect)} {interval(arm.test.low, arm.test.high)}" if arm.test else "–"
+    validation = points(arm.accuracy.effect) if arm.accuracy else "–"
+    return [escape(arm.name), escape(arm.comparison), number(arm.test_mean), escape(effect), validation]

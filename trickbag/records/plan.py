@@ -308,5 +308,5 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """In words, what sets two plans apart."""
     if old["study"]["name"] != new["study"]["name"]:
         return f"the folder belongs to another study, {old['study']['name']!r}"
-    fields = [key for key in new if old.get(key) != new[key]]
+    fields = [key for key in new if old.get(key) != new[key] and key != "machine"]
     return f"the folder holds another plan of this study (it differs in {', '.join(fields)})"

@@ -236,6 +236,7 @@ class Results(Frozen):
     plan_hash: str
     planned: str  # when the plan was frozen
     margin: float
+    time_margin: float = 2.0  # percent of training time that make no practical difference
     level: float
     baseline: Summary  # of the first workload
     baselines: tuple[Summary, ...]  # of every workload

@@ -56,9 +56,7 @@ def load_warning(share: float) -> str:
     """What to think of times taken while others used that share of the cores; empty where they may be believed."""
     if share <= QUIET:
         return ""
-    return (
-        f"other processes used {share:.0%} of the cores: times are less sure; time again on a quiet machine"
-    )
+    return f"other processes used {100 * share:.0f} % of the cores: times are less sure; time again on a quiet machine"
 
 
 def write_timing(folder: Path, timing: TimingFile) -> None:

@@ -1,25 +1,20 @@
-"""report.md: the verdicts as a Markdown table, with a sentence per arm and what is not claimed."""
-
-import re
+"""report.md: the verdicts as a Markdown table, a sentence per arm, what else was found and what is not claimed."""
 
 from trickbag.records.result import ArmResult, Results
-from trickbag.report.wording import (
-    SIGNS,
-    TIME_CAVEAT,
-    Group,
-    claim_on_time,
-    groups,
-    indicative,
-    interval,
-    label,
+from trickbag.report import facts, findings
+from trickbag.report.groups import Group, groups, label
+from trickbag.report.markdown_findings import (
+    across,
+    attributions,
+    cost,
+    decided,
     mishaps,
-    noise_lines,
-    number,
-    points,
-    scope_lines,
-    share,
-    visible,
+    noise,
+    target,
+    timing,
 )
+from trickbag.report.markdown_text import bullets, effect, escape, table
+from trickbag.report.wording import SIGNS, TIME_CAVEAT, measured, number, share
 
 
 def render_markdown(results: Results) -> str:
@@ -29,60 +24,82 @@ def render_markdown(results: Results) -> str:
     for group in groups(results):
         if len(results.baselines) > 1:
             parts.append(f"## {escape(group.workload)}")
-        parts += [_table(group, results.level), _sentences(group), _mishaps(group), _noise(group)]
-    parts.append("**Scope.**\n" + "\n".join(f"- {escape(line)}" for line in scope_lines(results)))
+        parts += [_verdicts(group, results), _sentences(group, results), _screened(group, results)]
+        parts += [*attributions(group, results.level), target(group), cost(group, results.level)]
+        parts += [mishaps(group), noise(group)]
+    parts += [across(results), timing(results), decided(results)]
+    parts.append("**Scope.**\n" + bullets(findings.scope_lines(results)))
     parts.append(f"**Not claimed.** {escape(results.not_claimed)}")
     parts.append(
         f"Plan {escape(results.plan_hash[:12])}, frozen {escape(results.planned[:10])}; "
-        f"{results.runs_done} of {results.runs_planned} runs done. Training times are {TIME_CAVEAT}."
+        f"{results.runs_done} of {results.runs_planned} runs done; "
+        f"{facts.opened(results)}. Times marked indicative are {TIME_CAVEAT}."
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def escape(words: str) -> str:
-    """Words from outside as Markdown text on one line, in and out of tables."""
-    words = " ".join(visible(words).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    words = re.sub(r"([\\`*\[\]|~$#!])", r"\\\1", words)
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", words)
-
-
-def _table(group: Group, level: float) -> str:
-    """The baseline and one row per arm."""
-    head = ["Arm", "Accuracy, %", f"Effect, pp [simultaneous {share(level)} interval]"]
+def _verdicts(group: Group, results: Results) -> str:
+    """The baseline and one row per judged arm."""
+    head = ["Arm", "Accuracy, %", f"Effect, pp [simultaneous {share(results.level)} interval]"]
     head += ["Verdict", "Seeds", "Training time (indicative)", "Time verdict"]
     base = group.baseline
-    rows = [[escape(base.name), number(base.mean), "", "reference", str(base.seeds), indicative(base), ""]]
-    rows += [_row(arm, group) for arm in group.arms]
-    lines = [head, ["---", *["--:"] * 2, "---", "--:", "--:", "---"], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [
+        [escape(base.name), number(base.mean), "", "reference", str(base.seeds), facts.indicative(base), ""]
+    ]
+    rows += [_row(arm, group) for arm in group.judged]
+    if any(arm.test for arm in group.judged):
+        head.append("Effect on the test images, pp")
+        rows = [[*row, effect(arm.test) if arm and arm.test else ""] for row, arm in _with(rows, group)]
+    if any(arm.new_images for arm in group.judged):
+        head.append("On new images like these, pp")
+        rows = [
+            [*row, measured(arm.new_images) if arm and arm.new_images else ""]
+            for row, arm in _with(rows, group)
+        ]
+    return table(head, rows, (0, 3, 6))
+
+
+def _with(rows: list[list[str]], group: Group) -> list[tuple[list[str], ArmResult | None]]:
+    """Rows with their arms; the baseline's has none."""
+    return list(zip(rows, (None, *group.judged), strict=True))
 
 
 def _row(arm: ArmResult, group: Group) -> list[str]:
     """An arm's row."""
-    a = arm.accuracy
-    effect = f"**{points(a.effect)}** {interval(a.low, a.high)}" if a else "–"
-    verdict = f"{SIGNS[arm.verdict].symbol} {arm.verdict}" + (" (fragile)" if arm.fragile else "")
+    size = effect(arm.accuracy) if arm.accuracy else "–"
+    flags = [words for words, _ in facts.marks(arm)]
+    flags += [facts.level(arm)] if arm.ledger.level != "T0" else []
+    verdict = f"{SIGNS[arm.verdict].symbol} {arm.verdict}" + (f" ({', '.join(flags)})" if flags else "")
     if arm.price:
-        verdict += f": {escape(arm.price.text)}"
+        told = arm.price.text in arm.sentence
+        verdict += f": {escape(facts.short_price(arm.price) if told else arm.price.text)}"
     name = escape(label(arm, group))
-    return [name, number(arm.mean), effect, verdict, str(arm.seeds), indicative(arm), claim_on_time(arm)]
+    time = facts.claim_on_time(arm)
+    return [name, number(arm.mean), size, verdict, str(arm.seeds), facts.indicative(arm), time]
 
 
-def _sentences(group: Group) -> str:
-    """What a practitioner should take from each arm."""
-    said = [(arm.name, arm.sentence) for arm in group.arms if arm.sentence]
-    return "\n".join(f"- **{escape(name)}**: {escape(sentence)}" for name, sentence in said)
+def _sentences(group: Group, results: Results) -> str:
+    """What a practitioner should take from each arm, and what else is known of it."""
+    lines = []
+    for arm in group.judged:
+        known = facts.arm_facts(arm, results)
+        told = "; ".join(f"{f.name.lower()}: {f.value}" for f in known if not f.name.startswith("On "))
+        lines.append(f"- **{escape(arm.name)}**: {escape(f'{arm.sentence} ({told})')}")
+    return "\n".join(lines)
 
 
-def _mishaps(group: Group) -> str:
-    """The runs that did not finish."""
-    lines = [f"- {escape(arm.name)}: {escape(mishaps(arm))}" for arm in group.everyone if mishaps(arm)]
-    return "**Runs that did not finish.**\n" + "\n".join(lines) if lines else ""
-
-
-def _noise(group: Group) -> str:
-    """How noisy the workload is."""
-    if group.noise is None:
+def _screened(group: Group, results: Results) -> str:
+    """The arms that the screening left out."""
+    if not group.screened:
         return ""
-    lines = [f"- {name}: {value} ({meaning})" for name, value, meaning in noise_lines(group.noise)]
-    return "**How noisy is this?**\n" + "\n".join(lines)
+    title = f"**{findings.dropped_title(group, results)}** ({facts.OPTIMISTIC}; not evidence of no effect)"
+    rows = [
+        [
+            escape(arm.name),
+            measured(arm.accuracy) if arm.accuracy else "–",
+            str(arm.seeds),
+            escape(findings.why(arm, results)),
+        ]
+        for arm in group.screened
+    ]
+    return f"{title}\n\n" + table(["Arm", "Estimate, pp", "Seeds", "Why"], rows, (0, 3))

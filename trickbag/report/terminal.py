@@ -1,27 +1,21 @@
 """The verdict table and the bottom line in the terminal."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.records.result import ArmResult, Price, Results
-from trickbag.report.wording import (
-    SIGNS,
-    Axis,
-    Group,
-    axis,
-    context,
-    groups,
-    interval,
-    number,
-    points,
-    share,
-    visible,
-)
+from trickbag.records.result import ArmResult, Results
+from trickbag.report.facts import marks, short_price
+from trickbag.report.groups import Axis, Group, axis, context, groups
+from trickbag.report.terminal_findings import effect_text, findings, text
+from trickbag.report.wording import SIGNS, TIME_SIGNS, number, ratio, share
 
 FULL = 86  # columns that the words take; what is left goes to the drawing, up to WIDEST
+TIME = 17  # columns that time verdicts take, where time was measured and there is room
+VERDICT = 21  # columns of a verdict
 TIGHT = 66  # columns below which the mean and the number of seeds are left out
 WIDEST, SMALLEST = 31, 11
 
@@ -33,95 +27,119 @@ def print_verdicts(results: Results, console: Console | None = None) -> None:
     console.print(
         f"The band ░ is the margin, ±{number(results.margin)} pp; │ is zero.", style="dim", highlight=False
     )
+    for finding in findings(results):
+        console.print(finding)
     console.print(bottom_line(results))
-    console.print(_text(f"Not claimed: {results.not_claimed}", "dim"))
+    console.print(text(f"Not claimed: {results.not_claimed}", "dim"))
 
 
 def bottom_line(results: Results) -> Text:
     """The answer, as the analysis words it."""
-    return Text("Bottom line: ", "bold").append_text(_text(results.bottom_line, "not bold"))
+    return Text("Bottom line: ", "bold").append_text(text(results.bottom_line, "not bold"))
 
 
 def verdict_table(results: Results, width: int = 100) -> Table:
     """One row per arm, laid out for a terminal of `width` columns."""
     table = Table(
-        title=_text(results.study, "bold"),
+        title=text(results.study, "bold"),
         box=None,
         padding=(0, 1),
         header_style="bold",
         title_justify="left",
     )
-    drawing = min(WIDEST, width - FULL) if width >= FULL + SMALLEST else 0
-    for name, options in _columns(results, width, drawing).items():
+    timed = TIME if width >= FULL + TIME + SMALLEST and any(group.timed for group in groups(results)) else 0
+    spare = width - FULL - timed
+    layout = Layout(width >= TIGHT, min(WIDEST, spare) if spare >= SMALLEST else 0, bool(timed))
+    for name, options in _columns(results, width, layout).items():
         table.add_column(name, **options)
     for group in groups(results):
         if len(results.baselines) > 1:
             table.add_section()
-            table.add_row(_text(group.workload, "bold underline"))
-        table.add_row(*_baseline_row(group, width, drawing))
-        scale = axis(group.arms, results.margin)
-        for arm in group.arms:
-            table.add_row(*_row(arm, group, results.margin, scale, width, drawing))
+            table.add_row(text(group.workload, "bold underline"))
+        table.add_row(*_baseline_row(group, layout))
+        scale = axis([arm.accuracy for arm in group.judged if arm.accuracy], results.margin)
+        for arm in group.judged:
+            table.add_row(*_row(arm, group, results.margin, scale, layout))
     return table
 
 
-def _columns(results: Results, width: int, drawing: int) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Layout:
+    """For which columns the terminal has room."""
+
+    wide: bool  # mean and number of seeds
+    drawing: int  # columns of the drawing; 0: none
+    timed: bool  # a column for time verdicts; else they stand below the verdict
+
+
+def _columns(results: Results, width: int, layout: Layout) -> dict[str, dict[str, Any]]:
     """Column titles and how each is laid out."""
-    columns: dict[str, dict[str, Any]] = {"arm": {"overflow": "fold", "min_width": 12}}
-    if width >= TIGHT:
+    effects = max([21, *(effect_text(arm.accuracy).cell_len for arm in results.arms)])
+    taken = effects + 2 + VERDICT + 2 + (16 if layout.wide else 0) + TIME * layout.timed
+    room = width - taken - (layout.drawing + 2 if layout.drawing else 0) - 2
+    columns: dict[str, dict[str, Any]] = {"arm": {"overflow": "fold", "max_width": max(12, room)}}
+    if layout.wide:
         columns["acc. %"] = {"justify": "right", "no_wrap": True}
     columns[f"effect, pp [{share(results.level)}]"] = {"justify": "right", "no_wrap": True}
-    if drawing:
-        columns["interval"] = {"no_wrap": True, "width": drawing}
-    columns["verdict"] = {"overflow": "fold", "min_width": 21 if width >= TIGHT else 12}
-    if width >= TIGHT:
-        columns["seeds"] = {"justify": "right", "min_width": 5}
+    if layout.drawing:
+        columns["interval"] = {"no_wrap": True, "width": layout.drawing}
+    columns["verdict"] = {"overflow": "fold", "min_width": VERDICT if layout.wide else 12}
+    if layout.timed:
+        columns["time"] = {"overflow": "fold", "width": TIME - 2}
+    if layout.wide:
+        columns["seeds"] = {"justify": "right", "no_wrap": True}
     return columns
 
 
-def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, width: int, drawing: int) -> list[Text]:
+def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, layout: Layout) -> list[Text]:
     """An arm's row."""
-    name = _text(arm.name, "bold")
+    name = text(arm.name, "bold")
     if versus := context(arm, group):
-        name.append_text(_text(f"\n{versus}", "dim not bold"))
-    effect = Text("–", "dim")
-    if arm.accuracy:
-        effect = Text(points(arm.accuracy.effect), "bold")
-        effect.append(" " + interval(arm.accuracy.low, arm.accuracy.high), "not bold")
-    cells = [name, Text(number(arm.mean)), effect, _draw(arm, margin, scale, drawing), _verdict(arm)]
-    return _fit([*cells, Text(str(arm.seeds))], width, drawing)
+        name.append_text(text(f"\n{versus}", "dim not bold"))
+    effect = effect_text(arm.accuracy)
+    if arm.test:
+        effect.append("\ntest " if layout.drawing else "\non test\n", "dim not bold")
+        effect.append_text(effect_text(arm.test))
+    picture = _draw(arm, margin, scale, layout.drawing)
+    cells = [name, Text(number(arm.mean)), effect, picture, _verdict(arm, layout), _time(arm)]
+    return _fit([*cells, Text(str(arm.seeds))], layout)
 
 
-def _baseline_row(group: Group, width: int, drawing: int) -> list[Text]:
+def _baseline_row(group: Group, layout: Layout) -> list[Text]:
     """The baseline's row."""
-    arm = group.baseline
-    cells = [_text(arm.name, "italic"), Text(number(arm.mean)), Text(""), Text(""), Text("reference", "dim")]
-    return _fit([*cells, Text(str(arm.seeds))], width, drawing)
+    arm, empty = group.baseline, Text("")
+    cells = [text(arm.name, "italic"), Text(number(arm.mean)), empty, empty, Text("reference", "dim"), empty]
+    return _fit([*cells, Text(str(arm.seeds))], layout)
 
 
-def _fit(cells: list[Text], width: int, drawing: int) -> list[Text]:
+def _fit(cells: list[Text], layout: Layout) -> list[Text]:
     """The cells for which the terminal has a column."""
-    name, mean, effect, picture, verdict, seeds = cells
-    wide = width >= TIGHT
-    return [name, *([mean] * wide), effect, *([picture] * bool(drawing)), verdict, *([seeds] * wide)]
+    shown = (True, layout.wide, True, layout.drawing, True, layout.timed, layout.wide)
+    return [cell for cell, has_room in zip(cells, shown, strict=True) if has_room]
 
 
-def _verdict(arm: ArmResult) -> Text:
-    """Symbol and word, the fragile flag, and the price of settling it."""
+def _verdict(arm: ArmResult, layout: Layout) -> Text:
+    """Symbol and word, the flags, and the price of settling it."""
     sign = SIGNS[arm.verdict]
-    text = Text.assemble((f"{sign.symbol} {arm.verdict}", sign.style))
+    said = Text.assemble((f"{sign.symbol} {arm.verdict}", sign.style))
     if arm.fragile:
-        text.append(" (fragile)", "yellow")
+        said.append(" (fragile)", "yellow")
+    lines = [words for words, _ in marks(arm) if words != "fragile"]
     if arm.price:
-        text.append_text(_text(f"\n{_price(arm.price)}", "dim"))
-    return text
+        lines.append(short_price(arm.price))
+    if arm.time and not layout.timed:
+        said.append_text(Text("\n").append_text(_time(arm)))
+    for line in lines:
+        said.append_text(text(f"\n{line}", "dim"))
+    return said
 
 
-def _price(price: Price) -> str:
-    """The price in a few words."""
-    if price.seeds is None or price.more_runs is None:
-        return price.text
-    return f"{price.seeds} seeds (+{price.more_runs} runs)"
+def _time(arm: ArmResult) -> Text:
+    """The time verdict with its ratio, where time was measured."""
+    if not arm.time:
+        return Text("–", "dim")
+    sign = TIME_SIGNS[arm.time_verdict]
+    return Text.assemble((f"{sign.symbol} {arm.time_verdict}", sign.style), f" {ratio(arm.time.ratio)}")
 
 
 def _draw(arm: ArmResult, margin: float, scale: Axis, columns: int) -> Text:
@@ -143,8 +161,3 @@ def _draw(arm: ArmResult, margin: float, scale: Axis, columns: int) -> Text:
     if scale.holds(arm.accuracy.effect):
         cells[at(arm.accuracy.effect)] = ("●", style)
     return Text.assemble(*cells)
-
-
-def _text(words: str, style: str = "") -> Text:
-    """Words from outside, in which no markup is read."""
-    return Text(visible(words), style)

@@ -1,11 +1,11 @@
 """How verdicts, numbers and names are written, the same in every format of the report."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trickbag.records.result import ArmResult, Noise, Results, Summary
+from trickbag.records.result import Accuracy, Interval
 
 CHARTS_MISSING = "Charts need the packages altair and vl-convert-python; the tables say the same."
 TIME_CAVEAT = "indicative, not measured: runs were side by side"
@@ -29,64 +29,15 @@ SIGNS: dict[str, Sign] = {
     "undecided": Sign("?", "undecided", "circle", "magenta"),
     "not analysed": Sign("–", "none", "cross", "dim"),
 }
-
-
-@dataclass(frozen=True)
-class Group:
-    """What belongs to one workload, in the order in which it is printed."""
-
-    workload: str
-    baseline: Summary
-    arms: tuple[ArmResult, ...]
-    noise: Noise | None
-    cumulative: bool  # some arm is compared with something other than the baseline
-    staged: bool  # the arms come from more than one phase
-
-    @property
-    def everyone(self) -> tuple[Summary, ...]:
-        """The baseline, then the arms."""
-        return (self.baseline, *self.arms)
-
-
-def groups(results: Results) -> tuple[Group, ...]:
-    """One group per workload; largest effect first, or the study's order where arms build on each other."""
-    noise = {entry.workload: entry for entry in results.noise}
-    found = []
-    for baseline in results.baselines:
-        arms = [arm for arm in results.arms if arm.workload == baseline.workload]
-        cumulative = any(arm.comparison != baseline.name for arm in arms)
-        if not cumulative:
-            arms.sort(key=lambda arm: -arm.accuracy.effect if arm.accuracy else float("inf"))
-        staged, here = len({arm.phase for arm in arms}) > 1, baseline.workload
-        found.append(Group(here, baseline, tuple(arms), noise.get(here), cumulative, staged))
-    return tuple(found)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The stretch of effects (percentage points) that a drawing shows."""
-
-    low: float
-    high: float
-
-    def place(self, value: float) -> float:
-        """Where a value stands, as a share of the axis from 0 to 1; what lies outside stands at the edge."""
-        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
-
-    def holds(self, value: float) -> bool:
-        """Whether a value is on the axis."""
-        return self.low <= value <= self.high
-
-
-def axis(arms: Iterable[ArmResult], margin: float) -> Axis:
-    """An axis with zero, the margin band and the intervals, which a single far-off arm cannot squash."""
-    shown = [arm.accuracy for arm in arms if arm.accuracy]
-    reach = sorted(max(abs(a.low), abs(a.high)) for a in shown)
-    limit = max(2 * margin, 2.5 * reach[len(reach) // 2]) if reach else 2 * margin
-    low = max(min([-margin, *(a.low for a in shown)]), -limit)
-    high = min(max([margin, *(a.high for a in shown)]), limit)
-    pad = 0.06 * (high - low) or 1.0
-    return Axis(low - pad, high + pad)
+TIME_SIGNS: dict[str, Sign] = {
+    "faster": Sign("↓", "better", "triangle-left", "bold blue"),
+    "slower": Sign("↑", "worse", "triangle-right", "bold red"),
+    "no difference": Sign("=", "equal", "square", "default"),
+    "undecided": Sign("?", "undecided", "circle", "magenta"),
+    "not measured": Sign("–", "none", "cross", "dim"),
+}
+CHANCE = 0.05  # p-values below it are worded as more than chance explains
+HOLLOW = ("better but small", "undecided")  # verdicts whose marks are not filled in charts
 
 
 def visible(words: str) -> str:
@@ -102,20 +53,44 @@ def number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
-def points(value: float) -> str:
-    """A signed number of percentage points."""
-    text = f"{value:+.2f}"
-    return "0.00" if text in ("-0.00", "+0.00") else text.replace("-", "−")
+def points(value: float, digits: int = 2) -> str:
+    """A signed number of percentage points or percent."""
+    text = f"{value:+.{digits}f}"
+    return f"{0:.{digits}f}" if not float(text) else text.replace("-", "−")
 
 
-def interval(low: float, high: float) -> str:
-    """An interval of percentage points."""
-    return f"[{points(low)}, {points(high)}]"
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """An interval of percentage points or percent."""
+    return f"[{points(low, digits)}, {points(high, digits)}]"
+
+
+def measured(value: Accuracy | Interval, digits: int = 2) -> str:
+    """An estimate with its interval."""
+    return f"{points(value.effect, digits)} {interval(value.low, value.high, digits)}"
+
+
+def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """A ratio of times, with its interval where there is one."""
+    if value is None:
+        return "–"
+    return f"×{value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if low is not None and high is not None else "")
 
 
 def share(value: float | None) -> str:
     """A share in percent."""
     return "not known" if value is None else f"{value:.0%}".replace("-", "−").replace("%", " %")
+
+
+def p_value(p: float) -> str:
+    """A p-value, as it stands in parentheses."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def beyond_chance(p: float) -> str:
+    """Whether a difference is more than chance explains, with the p-value in parentheses."""
+    return (
+        f"{'more than chance explains' if p < CHANCE else 'no more than chance may explain'} ({p_value(p)})"
+    )
 
 
 def plain(value: Any) -> str:
@@ -129,41 +104,34 @@ def duration(seconds: float | None) -> str:
     """A training time in the unit that suits it."""
     if seconds is None:
         return "–"
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min")):
-        if seconds < limit:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds / 3600:.1f} h"
+    size, unit = time_unit(seconds)
+    return f"{seconds / size:.1f} {unit}"
 
 
-def indicative(arm: Summary) -> str:
-    """Training time of runs side by side, with its ratio to the comparison's: no claim."""
-    ratio = arm.indicative_time_ratio if isinstance(arm, ArmResult) else None
-    return duration(arm.train_seconds) + (f" (×{ratio:.2f})" if ratio else "")
+def time_unit(longest: float) -> tuple[int, str]:
+    """Seconds per unit, and the unit, in which times of up to `longest` seconds are read best."""
+    return (1, "s") if longest < 120 else (60, "min") if longest < 7200 else (3600, "h")
 
 
-def claim_on_time(arm: ArmResult) -> str:
-    """The time verdict, with the ratio and its interval where time was measured."""
-    if arm.time is None:
-        return arm.time_verdict
-    time = arm.time
-    return f"{arm.time_verdict}: ×{time.ratio:.3f} [{time.low:.3f}, {time.high:.3f}]"
+def times(count: int) -> str:
+    """How often."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def context(arm: ArmResult, group: Group) -> str:
-    """An arm's comparison and phase, where these are not the same for all; else empty."""
-    versus = f"vs {arm.comparison}" if group.cumulative else ""
-    return ", ".join(filter(None, (versus, arm.phase if group.staged else "")))
+def numbered(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def label(arm: ArmResult, group: Group) -> str:
-    """An arm's name with what tells it from others."""
-    return " ".join(filter(None, (arm.name, context(arm, group))))
-
-
-def mishaps(arm: Summary) -> str:
-    """What happened to the runs that did not finish; empty where all did."""
-    counts = {"diverged": arm.diverged, **arm.failed, "unfinished": arm.unfinished}
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+def listed(values: tuple[int, ...]) -> str:
+    """Whole numbers, runs of them shortened: 1-3, 7."""
+    found: list[list[int]] = []
+    for value in sorted(values):
+        if found and value == found[-1][-1] + 1:
+            found[-1].append(value)
+        else:
+            found.append([value])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in found)
 
 
 def leaves(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
@@ -174,37 +142,3 @@ def leaves(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
             leaves(value, f"{path}{key}.") if isinstance(value, Mapping) else {f"{path}{key}": plain(value)}
         )
     return found
-
-
-def scope_lines(results: Results) -> tuple[str, ...]:
-    """What the numbers speak about."""
-    level, opened = share(results.level), results.test_openings
-    test = (
-        "was not opened" if not opened else "was opened once" if opened == 1 else f"was opened {opened} times"
-    )
-    return (
-        *(f"{name}: {text}" if len(results.baselines) > 1 else text for name, text in results.scope.items()),
-        f"Effects are differences of mean accuracy in percentage points (pp) over the same seeds; their "
-        f"intervals are simultaneous {level} intervals.",
-        "Intervals speak about new seeds on this evaluation set. New images would add to them.",
-        f"The declared margin of practical interest is ±{number(results.margin)} pp.",
-        f"All numbers are on validation images; the test set {test}.",
-    )
-
-
-def noise_lines(noise: Noise) -> tuple[tuple[str, str, str], ...]:
-    """What, how much, and what it means, for one workload's noise."""
-    return (
-        ("Seed SD", f"{number(noise.seed_sd)} pp", "typical distance of one run from its arm's mean"),
-        (
-            "Luck of the evaluation set",
-            share(noise.evaluation_luck),
-            f"of the seed variance comes from judging on only {noise.evaluation_images:,} images",
-        ),
-        (
-            "Same-seed correlation",
-            number(noise.seed_correlation),
-            "how alike the ups and downs of two arms with one seed are",
-        ),
-        ("Pairing saved", share(noise.pairing_saved), "of the runs that unpaired seeds would have needed"),
-    )

@@ -5,17 +5,19 @@ from pathlib import Path
 from trickbag.records.files import write_text
 from trickbag.records.result import read_results
 from trickbag.report.html import render_html
+from trickbag.report.latex import render_latex
 from trickbag.report.markdown import render_markdown
 
-HTML, MARKDOWN = "report.html", "report.md"
+HTML, MARKDOWN, LATEX = "report.html", "report.md", "report.tex"
 
 
 def write_report(folder: Path) -> Path:
-    """Write report.html and report.md from results.json; the page's path.
+    """Write report.html, report.md and report.tex from results.json; the page's path.
 
     Raises InputError where results.json is missing, damaged or of another format.
     """
     results = read_results(folder)
     write_text(folder / MARKDOWN, render_markdown(results))
+    write_text(folder / LATEX, render_latex(results))
     write_text(folder / HTML, render_html(results))
     return folder / HTML

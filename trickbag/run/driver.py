@@ -14,12 +14,13 @@ from trickbag.records.run import RUN, Status
 from trickbag.run.finish import close_failed
 from trickbag.run.local import Ended, Engine, LocalEngine
 from trickbag.run.locks import study_lock
-from trickbag.run.state import Show, Tracker, seconds_of
+from trickbag.run.state import AGAIN, Show, Tracker, seconds_of
 from trickbag.run.worker import work
 from trickbag.train import device_of
 
+__all__ = ["AGAIN", "as_planned", "run_study", "workers"]
+
 DEATHS = 3  # a run whose worker died so often is recorded as died
-AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried again by the next `run`
 
 
 def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
@@ -138,13 +139,8 @@ def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) 
 
 
 def _forget_machine_trouble(tracker: Tracker) -> None:
-    """Take up again what ended by trouble of the machine; divergence is an outcome and stays.
-
-    So does every outcome that a later phase was chosen by: with another one the choice could not be repeated.
-    """
+    """Take up again what ended by trouble of the machine; divergence is an outcome and stays."""
     tracker.refresh()
-    decided = {run.id for run in tracker.plan.decided_runs}
-    for run_id, record in list(tracker.records.items()):
-        if record.status in AGAIN and run_id not in decided:
-            (tracker.folder / "runs" / run_id / RUN).unlink()
-            del tracker.records[run_id]
+    for run_id in tracker.to_try_again():
+        (tracker.folder / "runs" / run_id / RUN).unlink()
+        del tracker.records[run_id]

@@ -9,6 +9,8 @@ from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import EpochRow, RunRecord, read_progress, read_run
 from trickbag.run.locks import is_held
 
+AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried again by the next `run`
+
 
 @dataclass(frozen=True)
 class ArmState:
@@ -73,6 +75,14 @@ class Tracker:
             running=tuple(self._running(run) for run in waiting if self._is_running(run)),
             seconds_per_run=fmean(seconds_of(record) for record in done) if done else None,
         )
+
+    def to_try_again(self) -> list[str]:
+        """Ids of ended runs that trouble of the machine ended.
+
+        Not of those by whose outcome a later phase was chosen: with another one the choice could not be repeated.
+        """
+        decided = {run.id for run in self.plan.decided_runs}
+        return [name for name, r in self.records.items() if r.status in AGAIN and name not in decided]
 
     def place(self, run: PlannedRun) -> Path:
         """The folder of a run."""

@@ -15,7 +15,7 @@ class TimeToTarget:
 
     median: float | None
     comparison_median: float | None
-    p: float | None  # None where neither arm ever reaches the target
+    p: float | None  # None where no target is reached while runs of both arms are still on their way
 
 
 def time_to_target(

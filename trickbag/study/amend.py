@@ -17,10 +17,7 @@ from trickbag.study.schema import Study
 from trickbag.study.stages import judgement, stages
 from trickbag.train import device_of
 
-FIXED = {
-    "margin": "the margin was fixed beforehand; a plan with another one is another study, in another folder",
-    "time_margin": "the margin was fixed beforehand; a plan with another one is another study, in another folder",
-}
+FIXED = ("margin", "time_margin")
 
 
 def amendment(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +31,9 @@ def amendment(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> 
     body: dict[str, Any] = {}
     for path, value in sorted(fields.items()):  # looks before seeds: with looks, the two change together
         if path in FIXED:
-            raise InputError(f"{path}: {FIXED[path]}")
+            raise InputError(
+                f"{path}: it was fixed beforehand; another one is another study, in another folder"
+            )
         if path not in _CHANGES:
             raise unknown("field", path, _CHANGES, f"amend ({_KNOWN} can be amended)")
         if path == "seeds" and "looks" in fields:
@@ -128,6 +127,11 @@ def _machine(name: str) -> Callable[[Plan, Collection[str], Mapping[str, Any]], 
         else:
             asked = validate(Machine, {name: value}, "machine")
             value = str(device_of(asked)) if name == "device" else asked.threads
+            half = [arm.name for arm in plan.arms if arm.recipe.get("precision", {}).get("dtype") == "fp16"]
+            if name == "device" and half and not str(value).startswith("cuda"):
+                raise InputError(
+                    f"machine.device: arm {half[0]} was planned in fp16, which needs a CUDA device"
+                )
         return {"machine": {**plan.machine, name: value}}
 
     return change

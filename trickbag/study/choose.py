@@ -188,7 +188,9 @@ def after_look(plan: Plan, rule: Rule, records: Records) -> Choice:
     for workload in plan.workloads:
         pairs, rows = _rows(plan, workload.name, rule.seeds, scores)
         for pair in plan.confirmed(workload.name):
-            reasons[_pair_label(plan, pair)] = "stopped: fewer than two seeds that both arms finished"
+            reasons[_pair_label(plan, pair)] = (
+                "stopped: fewer than two seeds of the first look that both arms finished"
+            )
         if not pairs:
             continue
         judged = stats.judge_looks(
@@ -221,7 +223,7 @@ def _rows(
     for pair in plan.confirmed(workload):
         own, other = scores[workload, prints[pair.arm]], scores[workload, prints[pair.comparison]]
         row = np.array([own[seed] - other[seed] for seed in seeds if seed in own and seed in other])
-        if np.isfinite(row).sum() >= 2:
+        if np.isfinite(row[: plan.judgement.looks[0]]).sum() >= 2:  # as the analysis and `judge_looks` ask
             pairs.append(pair)
             rows.append(row)
     return pairs, rows

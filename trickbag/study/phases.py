@@ -10,6 +10,7 @@ from trickbag.study.design import BASELINE
 from trickbag.study.runs import own_seed_runs, shared_seed_runs
 
 ENTER = {"tune": ("arm", "candidate"), "screen": ("arm",), "confirm": ("arm", "duration")}  # roles
+_FIRST = {"tune": "every arm at the same points", "screen": "all arms", "confirm": "all arms"}
 
 
 def first_phases(
@@ -22,7 +23,10 @@ def first_phases(
         runs = own_seed_runs(entering, BASELINE, (0, len(rule.seeds)), teachers)
         first, later = Phase(name=rule.phase, runs=tuple(runs)), tuple(rules[1:])
     else:
-        first, later = list_phase(rule, 0, Choice(entering, [], {}, "all arms"), teachers), _later(rules, 0)
+        first, later = (
+            list_phase(rule, 0, Choice(entering, [], {}, _FIRST[rule.phase]), teachers),
+            _later(rules, 0),
+        )
     return (*([Phase(name="teacher", runs=tuple(teachers))] if teachers else []), first), later
 
 

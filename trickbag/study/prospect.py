@@ -131,7 +131,10 @@ def _enough(plan: Plan, outlook: Outlook) -> str:
 
 
 def _claims(plan: Plan, workload: str) -> int:
-    """How many comparisons of a workload will be judged together."""
-    listed = sum(pair.workload == workload for pair in plan.comparisons)
-    keep = [rule.keep for rule in plan.later if rule.phase == "confirm" and rule.keep]
-    return min([listed, *keep])
+    """How many comparisons of a workload are judged together: of confirmed arms, or of those that may be."""
+    pairs = [pair for pair in plan.comparisons if pair.workload == workload]
+    if keep := next((rule.keep for rule in plan.later if rule.phase == "confirm" and rule.keep), None):
+        return min(len(pairs), keep)
+    confirm = {run.fingerprint for phase in plan.phases if phase.name == "confirm" for run in phase.runs}
+    judged = [pair for pair in pairs if plan.arm(workload, pair.arm).fingerprint in confirm]
+    return len(judged) if confirm else len(pairs)

@@ -1,0 +1,1 @@
+"""Charts as inline SVG: altair specifications drawn by vl-convert, offline."""
