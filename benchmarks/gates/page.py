@@ -20,7 +20,8 @@ so the same code gives the same page. Raw counts: [`gates.json`](../benchmarks/r
 Reading: a rate ± its standard error, and the band that it must lie in. The method assumes normal noise of one
 variance: there the error must be the nominal 5 %, no more and no less (± 3 standard errors). Everywhere else at
 most 6 % of studies may make a false claim that is not marked *fragile*, with five seeds or more; three seeds are
-for screening, not claims. A line without a band is for information.
+for screening, not claims. A line without a band is for information. Power has one band: that of a single arm is
+the noncentral t's. "SD" is the seed SD of one arm; "lost a seed" means that its last run did not finish.
 """
 
 
@@ -47,7 +48,7 @@ def line(gate: Gate, studies: int | None) -> str:
     """A row of a table."""
     note = f" ({studies:,} studies)" if studies else ""
     mark = ("ok" if gate.ok else "**missed**") if gate.gated else ""
-    rate = f"{gate.value:.4f} ± {gate.se:.4f}"
+    rate = f"{gate.value:.4f} ± {gate.se:.4f}" if gate.se else f"{gate.value:.3g}"
     return f"| {gate.planted} | {gate.measured}{note} | {rate} | {band(gate)} | {mark} |\n"
 
 
