@@ -15,6 +15,8 @@ SMALLNESS = "False smallness: every effect is exactly the margin"
 POWER = "Power: three arms gain two seed SDs"
 
 SEEDS_FOR_CLAIMS = 5
+BORROW_FROM = 2  # contrasts; no more than these stay plain paired t
+FEWEST = 0.04  # error below which the method would be needlessly conservative
 
 
 def scenarios() -> list[Scenario]:
@@ -36,20 +38,23 @@ def assumed(cell: Cell) -> bool:
     return cell.noise == "normal" and not cell.sds and not cell.images and cell.rho != "mixed"
 
 
-def exact(cell: Cell) -> bool:
-    """Whether the error should be the nominal one and not only below it.
+def error_band(cell: Cell, studies: int) -> tuple[float, float]:
+    """The band of the family-wise error where nothing differs.
 
-    Three seeds are for screening, not claims. With twenty arms the method is conservative: what contrasts may
-    borrow from each other is limited by the comparison that they share.
+    One or two contrasts have nothing to borrow from: paired t tests, whose error is the nominal one. Three and
+    more borrow from each other, and what they share is counted as if it were independent (`family_level`),
+    which is conservative: .0395 to .0494 in eleven designs of 10,000 studies; `FEWEST` notices when it becomes
+    too conservative. Three seeds are for screening, not claims.
     """
-    return assumed(cell) and cell.k < 20 and cell.n >= SEEDS_FOR_CLAIMS
+    if not assumed(cell) or cell.n < SEEDS_FOR_CLAIMS:
+        return -inf, inf
+    three = three_se(ALPHA, studies)
+    return (ALPHA - three if cell.k <= BORROW_FROM else FEWEST - three_se(FEWEST, studies)), ALPHA + three
 
 
 def _false(name: str, cell: Cell, counts: Mapping[str, float], studies: int) -> list[Gate]:
     """Family-wise error of claims and of claims that are not fragile."""
-    band = (-inf, inf)
-    if exact(cell):
-        band = (ALPHA - three_se(ALPHA, studies), ALPHA + three_se(ALPHA, studies))
+    band = error_band(cell, studies)
     limit = LIMIT if cell.n >= SEEDS_FOR_CLAIMS else inf
     return [
         Gate(FALSE, name, "any claim", *proportion(counts["claim"], studies), *band),
@@ -61,11 +66,8 @@ def _false(name: str, cell: Cell, counts: Mapping[str, float], studies: int) -> 
 
 def _coverage(name: str, cell: Cell, counts: Mapping[str, float], studies: int) -> list[Gate]:
     """Coverage of all intervals at once and of each by itself, and false smallness under a large margin."""
-    together, each = (-inf, inf), -inf
-    if exact(cell):
-        together = (1 - ALPHA - three_se(ALPHA, studies), 1 - ALPHA + three_se(ALPHA, studies))
-        each = together[0]
-    small = ALPHA + three_se(ALPHA, studies) if exact(cell) else inf
+    low, high = error_band(cell, studies)
+    together, each, small = (1 - high, 1 - low), 1 - high, high
     return [
         Gate(COVERAGE, name, "all intervals", *proportion(counts["all covered"], studies), *together),
         Gate(COVERAGE, name, "each interval", *proportion(counts["covered"], studies), low=each),
@@ -81,7 +83,7 @@ def _coverage(name: str, cell: Cell, counts: Mapping[str, float], studies: int) 
 
 def _smallness(name: str, cell: Cell, counts: Mapping[str, float], studies: int) -> list[Gate]:
     """False "equivalent" and "better but small" at a margin of three SDs."""
-    high = ALPHA + three_se(ALPHA, studies) if exact(cell) else inf
+    _, high = error_band(cell, studies)
     return [
         Gate(
             SMALLNESS,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from math import inf, sqrt
 
+from benchmarks.gates.bands import error_band
 from benchmarks.gates.designs import LOOKS, Spread, contrasts, looks, time, unpaired
 from benchmarks.gates.gate import ALPHA, LIMIT, Gate, Scenario, proportion, three_se
 from benchmarks.gates.images import crossed
@@ -201,7 +202,7 @@ def _stages() -> list[Scenario]:
         Scenario(
             f"two stages, nothing differs: {words}",
             partial(two_stage, *DESIGN, 0.0),
-            partial(_two_null, words),
+            partial(_two_null, words, keep, confirm),
             0.5,
             STAGE_SOURCES,
         ),
@@ -230,11 +231,10 @@ def _two(words: str, counts: Mapping[str, float], studies: int) -> list[Gate]:
     ]
 
 
-def _two_null(words: str, counts: Mapping[str, float], studies: int) -> list[Gate]:
-    """Error when no arm does anything: the short-list are five null arms, on fresh seeds."""
-    three = three_se(ALPHA, studies)
+def _two_null(words: str, keep: int, confirm: int, counts: Mapping[str, float], studies: int) -> list[Gate]:
+    """Error when no arm does anything: the short-list is of null arms, on fresh seeds."""
     false, planted = proportion(counts["false"], studies), f"{words}; nothing differs"
-    return [Gate(STAGES, planted, "any claim", *false, ALPHA - three, ALPHA + three)]
+    return [Gate(STAGES, planted, "any claim", *false, *error_band(Cell(k=keep, n=confirm), studies))]
 
 
 def _one(n: int, counts: Mapping[str, float], studies: int) -> list[Gate]:
