@@ -132,7 +132,7 @@ def test_interrupting_saves_and_continues(tmp_path: Path, machine: Machine) -> N
     assert not records(out)
     assert len(list((out / "runs").glob("*/checkpoint.pt"))) == 1
     run_study(out, machine)
-    assert sorted(record.resumed for record in records(out).values()) == [0, 0, 0, 1]
+    assert sorted(record.resumed for record in records(out).values()) == [0, 0, 0, 0, 0, 1]
     assert not list((out / "runs").glob("*/checkpoint.pt"))
 
 

@@ -191,4 +191,4 @@ def test_other_load_is_warned_about_above_five_percent() -> None:
     assert "used 30 % of the cores" in make_timing(laps, other_load=0.12, other_load_before=0.3).warning
     note = session_note(make_timing(laps, other_load=0.12, provenance={"written": "now"}))
     assert (note.rounds, note.other_load, note.written) == (10, 0.12, "now")
-    assert "12%" in note.warning
+    assert "12 %" in note.warning
