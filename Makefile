@@ -25,6 +25,9 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
 
+gates: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gates
+
 aa: .venv/ready
 	$(BIN)/trickbag study digits_aa --out aa
 	$(BIN)/python benchmarks/aa.py aa

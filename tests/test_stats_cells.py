@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from golden_values import R
+from simulated import claims
 
 from trickbag.errors import InputError
 from trickbag.stats import cell_effects, cell_fragile, contrast_correlation, pooled, verdicts
-from trickbag.stats.simulate import claims
 
 MAIN = np.array([[-1, -1, -1, -1, 1, 1, 1, 1], [-1, -1, 1, 1] * 2, [-1, 1] * 4]) / 4  # cells 000, 001, 010, …
 INTERACTION = 8 * np.array(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from golden_values import R
 from scipy import stats
+from simulated import shared_comparison
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
 from trickbag.stats import cell_effects, diverged_p, effects, time_to_target, unpaired_effects
 from trickbag.stats.moderated import variance_prior
-from trickbag.stats.simulate import shared_comparison
 from trickbag.stats.unpaired import _welch
 
 TWO = R["two_samples"]

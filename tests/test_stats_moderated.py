@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 from scipy import optimize, special, stats
+from simulated import shared_comparison
 from statsmodels.stats.multitest import multipletests
 
 from trickbag.errors import InputError
 from trickbag.stats import design_correlation, effects, family_level
 from trickbag.stats.moderated import fit_prior, posterior, variance_prior
-from trickbag.stats.simulate import shared_comparison
 
 
 def study(k: int, n: int, seed: int = 0) -> np.ndarray:

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
+from simulated import claims, draw, shared_comparison
 
+from benchmarks.gates.noise import Cell
 from trickbag.stats import contrast_detectable, luck_of_evaluation, minimum_detectable_effect, sight
 from trickbag.stats.prospect import planning_df
-from trickbag.stats.simulate import claims, draw, shared_comparison
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 5), (3, 5), (10, 5), (10, 8), (20, 5)])
 def test_an_effect_of_the_promised_size_is_found_four_times_in_five(k: int, n: int) -> None:
     """Simulated power .8 within .07: three standard errors of 400 studies (.06) and what borrowing varies by."""
     effect = sight(n, 1.0, k, margin=1.0).detectable
-    d = draw("normal", 400, k, n, seed=3)
+    d = draw(Cell(k=k, n=n), 400, seed=3)
     d[:, 0] += effect
     found = claims(d, shared_comparison(k))[:, 0].mean()
     assert found == pytest.approx(0.8, abs=0.07)

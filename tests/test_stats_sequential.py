@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from scipy import stats
+from simulated import draw, shared_comparison
 
+from benchmarks.gates.noise import Cell
 from trickbag.errors import InputError
 from trickbag.stats import effects, fragile, fragile_looks, judge_looks, look_levels, verdicts
 from trickbag.stats.sequential import crossing
-from trickbag.stats.simulate import draw, shared_comparison
 
 LOOKS = (4, 7, 10)
 LEVELS = look_levels(LOOKS)
@@ -112,7 +113,7 @@ def test_a_diverged_seed_is_left_out_and_still_counts_as_run():
 def false_claims(k: int, replicates: int, correlation: np.ndarray | None) -> tuple[float, float]:
     """Share of studies with any false claim when nothing differs, and mean seeds per arm, over LOOKS."""
     wrong, seeds = 0, 0.0
-    for d in draw("normal", replicates, k, LOOKS[-1], seed=11):
+    for d in draw(Cell(k=k, n=LOOKS[-1]), replicates, seed=11):
         judged = judge_looks(d, LOOKS, LEVELS, 1e-9, correlation)
         wrong += any(word != "undecided" for word in judged.verdicts)
         seeds += judged.seeds.mean()

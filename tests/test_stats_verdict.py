@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from simulated import claims, draw, shared_comparison
 
+from benchmarks.gates.noise import Cell
 from trickbag.errors import InputError
 from trickbag.stats import effects, fragile, verdict, verdicts
-from trickbag.stats.simulate import claims, draw, shared_comparison
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_undecided_where_the_plain_paired_t_would_claim_is_fragile():
 
 
 def test_swapping_arm_and_comparison_keeps_the_flags():
-    d = draw("normal", 1, 6, 5, seed=3)[0] * 0.2 + np.array([0, 0.5, 0.7, -0.6, 1.0, 0.4])[:, None]
+    d = draw(Cell(k=6), 1, seed=3)[0] * 0.15 + np.array([0, 0.5, 0.7, -0.6, 1.0, 0.4])[:, None]
     given, flags = judged(d, margin=0.2)
     mirrored, mirrored_flags = judged(-d, margin=0.2)
     assert {"better", "worse", "undecided"} <= set(given)
@@ -97,10 +98,10 @@ def solid(studies: np.ndarray, claimed: np.ndarray) -> np.ndarray:
 
 def test_solid_false_claims_are_rarer_and_most_true_claims_are_solid():
     """A noisy baseline with nothing true, at four seeds; and equal noise with every effect three seed SDs."""
-    null = draw("baseline SD x3", 1500, 6, 4, seed=5)
+    null = draw(Cell(k=6, n=4, sds=(3, 1, 1, 1, 1, 1, 1)), 1500, seed=5)
     wrong = claims(null, shared_comparison(6))
     some = wrong.any(1)
     assert solid(null[some], wrong[some]).any(1).sum() < min(0.9 * some.sum(), 0.06 * len(null))
-    true = draw("normal", 40, 6, 4, seed=6) + 3
+    true = draw(Cell(k=6, n=4), 40, seed=6) + 3
     right = claims(true, shared_comparison(6))
     assert solid(true, right).sum() > 0.7 * right.sum()

@@ -171,10 +171,10 @@ def _price(finding: Finding, judgement: Judgement, arm: Summary, comparison: Sum
     """What settling an undecided comparison would take, its comparison re-run as well."""
     if finding.verdict != "undecided":
         return None
-    effect, margin = finding.accuracy.effect, judgement.margin
-    cost = stats.price(
-        effect, finding.se, finding.seeds, finding.family, margin, finding.df, level=judgement.level
-    )
+    effect, margin, level = finding.accuracy.effect, judgement.margin, judgement.level
+    alpha = None if judgement.looks else finding.alpha  # a look's own level is not that of the end
+    n, k = finding.seeds, finding.family
+    cost = stats.price(effect, finding.se, n, k, margin, finding.df, level=level, alpha=alpha)
     if cost.seeds is None or cost.more is None:
         return Price(seeds=None, more_runs=None, text="no sensible number of seeds would settle it")
     shown = (

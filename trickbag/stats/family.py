@@ -49,8 +49,7 @@ def family_level(
     sidak = -float(np.expm1(np.log(level) / dfs.size))
     if correlation is None or dfs.size == 1:
         return sidak
-    smallest = _smallest_p(*_key(dfs, correlation), pooled, TAIL)
-    return max(float(np.quantile(smallest, 1 - level)), sidak)
+    return max(_joint_level(*_key(dfs, correlation), pooled, level), sidak)
 
 
 def single_step_p(t: ArrayLike, df: ArrayLike, correlation: ArrayLike, pooled: bool = False) -> Floats:
@@ -77,9 +76,9 @@ def two_sided_p(t: ArrayLike, df: ArrayLike) -> Floats:
     return np.asarray(2 * stdtr(df, -np.abs(t)))
 
 
-def critical_t(alpha: float, df: ArrayLike) -> Floats:
+def critical_t(alpha: ArrayLike, df: ArrayLike) -> Floats:
     """The value that |t| with `df` degrees of freedom exceeds with probability `alpha`."""
-    return np.asarray(-stdtrit(df, alpha / 2))
+    return np.asarray(-stdtrit(df, np.asarray(alpha) / 2))
 
 
 def _check_level(level: float) -> None:
@@ -95,6 +94,16 @@ def _key(df: Floats, correlation: ArrayLike) -> tuple[tuple[float, ...], bytes]:
         raise InputError(f"correlation: shape {matrix.shape} does not fit {df.size} contrasts")
     order = np.lexsort((*np.sort(matrix, axis=1).T, df))
     return tuple(df[order].tolist()), matrix[np.ix_(order, order)].tobytes()
+
+
+@lru_cache(maxsize=1024)
+def _joint_level(df: tuple[float, ...], correlation: bytes, pooled: bool, level: float) -> float:
+    """The quantile of the smallest p-value that is exceeded with probability `level`."""
+    tail = -float(np.expm1(np.log(1 - TAIL) / len(df)))  # what is enough when the contrasts are independent
+    found = float(np.quantile(_smallest_p(df, correlation, pooled, tail), 1 - level))
+    if found >= tail:  # a level near 1 - TAIL, or contrasts that are almost one
+        found = float(np.quantile(_smallest_p(df, correlation, pooled, TAIL), 1 - level))
+    return found
 
 
 @lru_cache(maxsize=64)

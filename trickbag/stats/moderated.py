@@ -13,26 +13,15 @@ from trickbag.stats.family import Floats, critical_t, family_level, holm, two_si
 Bools = NDArray[np.bool_]
 
 OUTLIER = 0.1  # a variance this far in the upper tail of what the others predict is believed as it stands
-FEWEST = 2  # other variances that a prior is fitted to; see the table below
+FEWEST = 2  # other variances that a prior is fitted to; see below
 TIE = 1e-9  # percentage points: differences of float64 percentages carry errors of 1e-14; an image is > 1e-6
 SHARED = 0.25  # squared correlation of contrasts that share a comparison
 
-# The chance of any false claim when nothing differs, nominal .05 (10,000 studies, standard error .002), by
-# `python -m trickbag.stats.simulate 10000`; in brackets the power for an effect of two seed SDs.
-#                      normal  arm x3  base x3 mixed   t3      graded  (power)  | plain paired t, normal
-#   k =  2, n =  5     0.049   0.048   0.038   0.050   0.038   0.047   (0.50)   | 0.048 (0.48)
-#   k =  3, n =  5     0.046   0.047   0.057   0.039   0.035   0.052   (0.56)   | 0.049 (0.38)
-#   k =  4, n =  5     0.050   0.045   0.059   0.040   0.033   0.055   (0.55)   | 0.045 (0.32)
-#   k =  5, n =  5     0.048   0.046   0.059   0.041   0.034   0.054   (0.55)   | 0.044 (0.28)
-#   k = 10, n =  5     0.047   0.049   0.055   0.038   0.026   0.061   (0.48)   | 0.050 (0.17)
-#   k = 20, n =  5     0.041   0.048   0.051   0.037   0.020   0.059   (0.43)   | 0.046 (0.10)
-#   k =  3, n = 10     0.048   0.040   0.044   0.041   0.035   0.050   (0.95)   | 0.047 (0.91)
-#   k = 10, n = 10     0.046   0.037   0.034   0.036   0.027   0.060   (0.89)   | 0.042 (0.75)
-#   k =  4, n =  3     0.043   0.055   0.068   0.058   0.034   0.049   (0.25)   | 0.048 (0.08)
-#   k = 10, n =  3     0.033   0.053   0.071   0.054   0.019   0.041   (0.18)   | 0.049 (0.03)
-# So three contrasts are enough to borrow from once d0 is limited to what the other variances can know; one or
-# two stay plain paired t. Three seeds are for screening, not claims. The worst that a search over SDs found
-# with five seeds (6,000 studies): .067, SDs 1, 1/3, 3, 3; .063, contrasts with no arm in common, SDs 3, 3, 1.
+# How often this claims something where nothing differs, and what it finds: docs/error_rates.md (`make gates`).
+# Measured before (10,000 studies, nominal .05): three contrasts are enough to borrow from once d0 is limited to
+# what the other variances can know, k = 3, 5, 10, 20 at five seeds: .046, .048, .047, .041; one or two stay
+# plain paired t. Power for two seed SDs at k = 10: .48, against .17 for the plain paired t. Claims reach .07
+# where half of the arms have three times the SD of the rest; `fragile` brings that below .06.
 
 
 @dataclass(frozen=True)
@@ -78,26 +67,42 @@ def effects(
     cannot be judged: the standard error is infinite. InputError: fewer than two seeds, a value not finite.
     """
     rows = as_rows(differences)
-    n = np.array([row.size for row in rows])
+    effect, se, df, moderated = moderated_t(rows, correlation, resolution)
+    alpha = family_level(df, level, correlation)
+    bounds = intervals(effect, se, df, alpha, family_level(df, 2 * level - 1, correlation))
+    p = two_sided_p(effect / se, df)
+    return Effects(effect, se, df, *bounds, p, holm(p), moderated, _seeds(rows), alpha)
+
+
+def moderated_t(
+    rows: Sequence[Floats], correlation: ArrayLike | None = None, resolution: float = 0.0
+) -> tuple[Floats, Floats, Floats, Bools]:
+    """Effects, standard errors, degrees of freedom and whether each borrowed [..., k]; see `effects`.
+
+    The rows [..., seeds] may have leading axes, the same for all of them: many studies at once.
+    """
+    n = _seeds(rows)
     effect, variance = moments(rows)
     prior = fit_prior(variance, n - 1.0, correlation)
     s_squared, df, moderated = posterior(variance, n - 1.0, prior, resolution**2 / n)
-    se = np.sqrt(s_squared / n)
-    alpha = family_level(df, level, correlation)
-    wide = critical_t(alpha, df) * se
-    narrow = critical_t(family_level(df, 2 * level - 1, correlation), df) * se
-    p = two_sided_p(effect / se, df)
-    bounds = (effect - wide, effect + wide, effect - narrow, effect + narrow)
-    return Effects(effect, se, df, *bounds, p, holm(p), moderated, n, alpha)
+    return effect, np.sqrt(s_squared / n), df, moderated
+
+
+def intervals(
+    effect: Floats, se: Floats, df: Floats, alpha: ArrayLike, alpha_90: ArrayLike
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Bounds [..., k]: low and high at two-sided level `alpha`, low and high of the twin at `alpha_90`."""
+    wide, narrow = critical_t(alpha, df) * se, critical_t(alpha_90, df) * se
+    return effect - wide, effect + wide, effect - narrow, effect + narrow
 
 
 def as_rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
-    """The contrasts as 1-D float arrays, checked."""
+    """The contrasts as float arrays [..., seeds], checked."""
     rows = [np.asarray(row, dtype=np.float64) for row in differences]
     if not rows:
         raise InputError("effects: no contrast given; give at least one row of differences")
     for i, row in enumerate(rows):
-        if row.ndim != 1 or row.size < 2:
+        if row.ndim < 1 or row.shape[-1] < 2:
             raise InputError(f"effects: contrast {i} has {row.size} seed(s); a variance needs at least 2")
         if not np.isfinite(row).all():
             raise InputError(
@@ -106,10 +111,15 @@ def as_rows(differences: Sequence[ArrayLike] | Floats) -> list[Floats]:
     return rows
 
 
+def _seeds(rows: Sequence[Floats]) -> NDArray[np.int64]:
+    """How many seeds each contrast has [k]."""
+    return np.array([row.shape[-1] for row in rows])
+
+
 def moments(rows: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Means and variances [k] of the rows; rounding errors between equal values are not variance."""
-    sd = np.array([row.std(ddof=1) for row in rows])
-    return np.array([row.mean() for row in rows]), np.where(sd < TIE, 0.0, sd**2)
+    """Means and variances [..., k] of rows [..., seeds]; rounding errors between equal values are no variance."""
+    sd = np.stack([row.std(axis=-1, ddof=1) for row in rows], axis=-1)
+    return np.stack([row.mean(axis=-1) for row in rows], axis=-1), np.where(sd < TIE, 0.0, sd**2)
 
 
 def fit_prior(variance: ArrayLike, df: ArrayLike, correlation: ArrayLike | None = None) -> Prior:
