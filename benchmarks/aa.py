@@ -17,8 +17,9 @@ import numpy as np
 from scipy.stats import binom
 
 from trickbag import analyze
+from trickbag.records.chain import PlanFile, read_plan
 from trickbag.records.files import write_record
-from trickbag.records.plan import PlanFile, PlannedRun, read_plan
+from trickbag.records.plan import PlannedRun
 from trickbag.records.run import CORRECT, read_bits, read_run, write_bits, write_run
 
 STUDIES, LEVEL = 20, 0.05

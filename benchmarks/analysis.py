@@ -15,7 +15,8 @@ from time import perf_counter
 import numpy as np
 
 from trickbag.recipe import load_recipe
-from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload, write_plan
+from trickbag.records.chain import write_plan
+from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
 from trickbag.records.run import CORRECT, RUN, EpochRow, RunRecord, Timings
 
 EPOCHS = 30

@@ -7,17 +7,8 @@ from zlib import crc32
 import numpy as np
 
 from trickbag.analyze import analyze
-from trickbag.records.plan import (
-    Arm,
-    Comparison,
-    Judgement,
-    Phase,
-    PhaseName,
-    Plan,
-    PlannedRun,
-    Workload,
-    write_plan,
-)
+from trickbag.records.chain import write_plan
+from trickbag.records.plan import Arm, Comparison, Judgement, Phase, PhaseName, Plan, PlannedRun, Workload
 from trickbag.records.result import ArmResult, Results
 from trickbag.records.run import EpochRow, RunRecord, Timings, write_bits, write_run
 

@@ -11,7 +11,8 @@ from trickbag.analyze import analyze
 from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import open_test
-from trickbag.records.plan import Plan, PlannedRun, Rule, append_entry, read_plan
+from trickbag.records.chain import append_entry, read_plan
+from trickbag.records.plan import Plan, PlannedRun, Rule
 
 BASE, ARM = [900, 903, 897, 901], [920, 926, 914, 921]
 ON_TEST = {"baseline": [880, 880, 880, 880], "arm": [890, 892, 888, 890]}  # d = 1.0, 1.2, 0.8, 1.0 points

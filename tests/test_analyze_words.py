@@ -11,7 +11,7 @@ from trickbag import stats
 from trickbag.analyze import analyze
 from trickbag.analyze.words import part_of
 from trickbag.errors import InputError
-from trickbag.records.plan import read_plan
+from trickbag.records.chain import read_plan
 from trickbag.records.result import Results
 from trickbag.records.run import read_bits, write_bits
 from trickbag.records.timing import Lap, Startup, TimingFile, write_timing

@@ -16,7 +16,8 @@ from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import advance, amend, conduct, freeze, machine_of, run_phases
 from trickbag.recipe import Machine
-from trickbag.records.plan import Plan, read_plan
+from trickbag.records.chain import read_plan
+from trickbag.records.plan import Plan
 from trickbag.records.run import RunRecord, read_run, write_run
 from trickbag.run.driver import run_study
 from trickbag.run.state import Tracker

@@ -216,7 +216,7 @@ def test_students_of_a_failed_teacher_are_recorded(tmp_path: Path, machine: Mach
 
 
 def test_state_counts_what_is_there(quiet: Path) -> None:
-    from trickbag.records.plan import read_plan
+    from trickbag.records.chain import read_plan
 
     state = Tracker(quiet, read_plan(quiet).plan()).refresh()
     assert (state.planned, state.ended, state.running) == (6, 6, ())

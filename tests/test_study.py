@@ -10,7 +10,8 @@ import trickbag
 from trickbag.errors import InputError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine
-from trickbag.records.plan import Plan, read_plan
+from trickbag.records.chain import read_plan
+from trickbag.records.plan import Plan
 from trickbag.study import Study, load_study, make_plan
 
 BASELINE = Path(trickbag.__file__).parent / "recipes" / "digits_baseline.yaml"

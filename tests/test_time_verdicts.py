@@ -9,16 +9,8 @@ from scipy.stats import ttest_rel
 
 from trickbag.analyze.time import projected, session_note, session_of, time_results, time_verdict
 from trickbag.errors import InputError
-from trickbag.records.plan import (
-    Arm,
-    Comparison,
-    Judgement,
-    Phase,
-    Plan,
-    Workload,
-    append_entry,
-    write_plan,
-)
+from trickbag.records.chain import append_entry, write_plan
+from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, Workload
 from trickbag.records.timing import Lap, Startup, TimingFile, load_warning, read_timing, write_timing
 
 TOTAL = 1000  # steps of a whole run

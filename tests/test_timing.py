@@ -18,7 +18,8 @@ from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine, Recipe, apply
-from trickbag.records.plan import Plan, read_plan
+from trickbag.records.chain import read_plan
+from trickbag.records.plan import Plan
 from trickbag.records.timing import TIMING, TimingFile, read_timing
 from trickbag.run import other_load, turns
 from trickbag.run.locks import study_lock

@@ -6,8 +6,9 @@ from pathlib import Path
 from trickbag.analyze import analyze
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, parse_overrides
+from trickbag.records.chain import PLAN, append_entry, read_plan, write_plan
 from trickbag.records.files import write_text
-from trickbag.records.plan import PLAN, Plan, append_entry, read_plan, write_plan
+from trickbag.records.plan import Plan
 from trickbag.records.result import Results
 from trickbag.records.run import RUN, RunRecord, read_run
 from trickbag.report.write import write_report

@@ -15,8 +15,9 @@ from trickbag.analyze.summary import aliases, summarise
 from trickbag.analyze.table import run_table
 from trickbag.analyze.time import session_note, session_of
 from trickbag.analyze.words import Setting, sentence
+from trickbag.records.chain import PlanFile, read_plan
 from trickbag.records.files import provenance, write_record, write_text
-from trickbag.records.plan import Plan, PlanFile, read_plan
+from trickbag.records.plan import Plan
 from trickbag.records.result import RESULTS, Amendment, PhaseNote, Results, Summary
 from trickbag.records.timing import TimingFile
 

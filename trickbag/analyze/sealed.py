@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from trickbag.analyze.gather import Evidence, images_bits, percent
-from trickbag.records.plan import Entry, PlanFile
+from trickbag.records.chain import Entry, PlanFile
 from trickbag.records.run import SEALED
 
 

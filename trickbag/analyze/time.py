@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from trickbag import stats
 from trickbag.errors import InputError
-from trickbag.records.plan import Comparison, Plan, PlanFile
+from trickbag.records.chain import PlanFile
+from trickbag.records.plan import Comparison, Plan
 from trickbag.records.result import Time, TimeVerdict, TimingSession
 from trickbag.records.timing import TIMING, TimingFile, read_timing
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from trickbag.cli.stages import AsJson, Fields, planned
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
-from trickbag.records.plan import Plan, read_plan
+from trickbag.records.chain import read_plan
+from trickbag.records.plan import Plan
 
 
 def plan(

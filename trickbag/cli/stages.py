@@ -50,7 +50,7 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far a study is."""
     from trickbag.cli.live import as_plain, state_table
     from trickbag.cli.show_plan import to_come
-    from trickbag.records.plan import read_plan
+    from trickbag.records.chain import read_plan
     from trickbag.run.state import Tracker
 
     plan = read_plan(folder).plan()
@@ -110,7 +110,7 @@ def _run(folder: Path, machine: Machine) -> int:
     """Run all phases with a live display; how many runs failed or died, or wait because a cap is used up."""
     from trickbag.cli.live import Live
     from trickbag.lab import run_phases
-    from trickbag.records.plan import read_plan
+    from trickbag.records.chain import read_plan
     from trickbag.run.driver import AGAIN, as_planned, workers
 
     machine = as_planned(read_plan(folder).plan(), machine)

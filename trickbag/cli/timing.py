@@ -19,7 +19,7 @@ def time(folder: Folder, fields: Fields = None) -> None:
 
     Fields: rounds=10, steps=… (of a turn), machine.….
     """
-    from trickbag.records.plan import read_plan
+    from trickbag.records.chain import read_plan
     from trickbag.run.timing import time_study
     from trickbag.run.turns import Turns
 

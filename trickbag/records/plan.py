@@ -1,15 +1,8 @@
-"""plan.json: the frozen, hash-chained expansion of a study; the pre-registration."""
+"""The plan: the frozen expansion of a study, which is the pre-registration."""
 
-import hashlib
-import json
-from pathlib import Path
 from typing import Any, Literal
 
-from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, provenance, read_record, write_record
-
-PLAN = "plan.json"
 
 
 class Workload(Frozen):
@@ -179,134 +172,24 @@ class Plan(Frozen):
         return [c for c in self.comparisons if c.workload == workload and {c.arm, c.comparison} <= names]
 
     def extended(self, body: dict[str, Any]) -> "Plan":
-        """The plan with one more entry of that body (see `PlanFile.plan`)."""
-        return Plan.model_validate(_merged(self.model_dump(mode="json"), body))
+        """The plan with one more entry of that body (see `records.chain`)."""
+        return Plan.model_validate(merged(self.model_dump(mode="json"), body))
 
     def arm(self, workload: str, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if (arm.workload, arm.name) == (workload, name))
 
 
-class Entry(Frozen):
-    """A link of the chain: the plan itself, a later phase, an amendment, or an opening of the test bits."""
-
-    kind: Literal["plan", "phase", "amendment", "opening"]
-    body: dict[str, Any]
-    previous: str | None
-    hash: str
-    reason: str = ""
-    finished_runs: int = 0
-    written: dict[str, Any]
-
-
-class PlanFile(Frozen):
-    """The chain as it stands in plan.json; entries are only ever appended."""
-
-    format: int = FORMAT
-    entries: tuple[Entry, ...]
-
-    def plan(self) -> Plan:
-        """The plan as all entries together make it.
-
-        `phase` of an entry's body is appended to the phases, its `arms` replace those of the same name or are
-        new, every other field replaces the plan's.
-        """
-        plain = dict(self.entries[0].body)
-        for entry in self.entries[1:]:
-            plain = _merged(plain, entry.body)
-        return Plan.model_validate(plain)
-
-
-def _merged(plain: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+def merged(plain: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """A plain plan with an entry's body."""
-    merged = plain | {k: v for k, v in body.items() if k not in ("phase", "arms")}
-    merged["arms"] = _replaced(plain["arms"], body.get("arms", []))
+    whole = plain | {k: v for k, v in body.items() if k not in ("phase", "arms")}
+    whole["arms"] = _replaced(plain["arms"], body.get("arms", []))
     if "phase" in body:
-        merged["phases"] = [*merged["phases"], body["phase"]]
-    return merged
+        whole["phases"] = [*whole["phases"], body["phase"]]
+    return whole
 
 
 def _replaced(arms: list[dict[str, Any]], changed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Plain arms, those of the same workload and name replaced."""
     found = {(arm["workload"], arm["name"]): arm for arm in [*arms, *changed]}
     return list(found.values())
-
-
-def link_hash(kind: str, body: dict[str, Any], previous: str | None, reason: str) -> str:
-    """SHA-256 over what an entry says and the hash of the entry before it."""
-    text = json.dumps([kind, body, previous, reason], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def first_entry(plan: Plan) -> Entry:
-    """The chain's first link."""
-    body = plan.model_dump(mode="json")
-    return Entry(
-        kind="plan", body=body, previous=None, hash=link_hash("plan", body, None, ""), written=provenance()
-    )
-
-
-def write_plan(folder: Path, plan: Plan) -> PlanFile:
-    """Freeze a plan into an empty study folder; the same plan again is left as it is, whatever was added to it.
-
-    Another machine is not another plan: what runs on it asks for an amendment. Raises InputError where the
-    folder holds another plan.
-    """
-    entry, path = first_entry(plan), folder / PLAN
-    if path.exists():
-        existing = read_plan(folder)
-        if {**existing.entries[0].body, "machine": None} != {**entry.body, "machine": None}:
-            raise InputError(
-                f"{path}: {_difference(existing.entries[0].body, entry.body)}; choose an empty folder"
-            )
-        return existing
-    file = PlanFile(entries=(entry,))
-    write_record(path, file)
-    return file
-
-
-def append_entry(
-    folder: Path,
-    kind: Literal["phase", "amendment", "opening"],
-    body: dict[str, Any],
-    reason: str,
-    finished: int,
-) -> PlanFile:
-    """Append a link to the chain of a study's folder; the caller holds the folder's lock."""
-    file = read_plan(folder)
-    previous = file.entries[-1].hash
-    entry = Entry(
-        kind=kind,
-        body=body,
-        previous=previous,
-        hash=link_hash(kind, body, previous, reason),
-        reason=reason,
-        finished_runs=finished,
-        written=provenance(),
-    )
-    longer = PlanFile(entries=(*file.entries, entry))
-    longer.plan()  # what cannot be read back is never written
-    write_record(folder / PLAN, longer)
-    return longer
-
-
-def read_plan(folder: Path) -> PlanFile:
-    """The chain in a study folder, every link checked."""
-    file, previous = read_record(PlanFile, folder / PLAN), None
-    for entry in file.entries:
-        if entry.previous != previous or entry.hash != link_hash(
-            entry.kind, entry.body, previous, entry.reason
-        ):
-            raise InputError(
-                f"{folder / PLAN}: changed by hand: its hash does not fit; restore it from a copy"
-            )
-        previous = entry.hash
-    return file
-
-
-def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """In words, what sets two plans apart."""
-    if old["study"]["name"] != new["study"]["name"]:
-        return f"the folder belongs to another study, {old['study']['name']!r}"
-    fields = [key for key in new if old.get(key) != new[key] and key != "machine"]
-    return f"the folder holds another plan of this study (it differs in {', '.join(fields)})"

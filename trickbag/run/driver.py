@@ -9,7 +9,8 @@ import torch
 
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
-from trickbag.records.plan import Plan, PlannedRun, read_plan
+from trickbag.records.chain import read_plan
+from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import RUN, Status
 from trickbag.run.finish import close_failed
 from trickbag.run.local import Ended, Engine, LocalEngine

@@ -13,8 +13,9 @@ from torch import nn
 
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, leaves
+from trickbag.records.chain import read_plan
 from trickbag.records.files import provenance
-from trickbag.records.plan import Arm, Plan, read_plan
+from trickbag.records.plan import Arm, Plan
 from trickbag.records.timing import TimingFile, load_warning, read_timing, write_timing
 from trickbag.run.driver import as_planned
 from trickbag.run.finish import describe_machine

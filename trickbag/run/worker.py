@@ -10,7 +10,8 @@ from types import FrameType
 import torch
 
 from trickbag.recipe import Machine
-from trickbag.records.plan import Plan, PlannedRun, read_plan
+from trickbag.records.chain import read_plan
+from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import CHECKPOINT, Status, append_progress, read_run
 from trickbag.run.finish import close_failed, close_run
 from trickbag.run.locks import run_lock
