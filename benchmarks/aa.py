@@ -4,7 +4,7 @@
 
 All runs of an A/A study are repeats of one recipe with independent random streams, so any assignment of them to
 arms and seeds is a study in which nothing differs. Twenty such studies are laid out as folders and analysed by
-`trickbag.analyze`; the share that claims anything must fit the nominal 5 %. Writes benchmarks/results/aa.json.
+`trickbag.analyze_study`; the share that claims anything must fit the nominal 5 %. Writes benchmarks/results/aa.json.
 """
 
 import json
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy.stats import binom
 
-from trickbag import analyze
+from trickbag import analyze_study
 from trickbag.records.chain import PlanFile, read_plan
 from trickbag.records.files import write_record
 from trickbag.records.plan import PlannedRun
@@ -48,11 +48,11 @@ def main(folder: Path) -> int:
     file = read_plan(folder)
     runs = [folder / "runs" / run.id for run in file.plan().runs]
     accuracies = [100 * float(read_bits(run / CORRECT)[1].mean()) for run in runs]
-    own, rng, claimed = analyze(folder), np.random.default_rng(0), []
+    own, rng, claimed = analyze_study(folder), np.random.default_rng(0), []
     for _ in range(STUDIES):
         with TemporaryDirectory() as name:
             lay_out(file, [runs[i] for i in rng.permutation(len(runs))], Path(name))
-            claimed.append(sum(arm.verdict in CLAIMS for arm in analyze(Path(name)).arms))
+            claimed.append(sum(arm.verdict in CLAIMS for arm in analyze_study(Path(name)).arms))
     wrong, most = sum(count > 0 for count in claimed), int(binom.ppf(0.99, STUDIES, LEVEL))
     found = {
         "runs": len(runs),

@@ -24,10 +24,10 @@ CHILD = """
 import resource, sys, time
 from pathlib import Path
 begun = time.perf_counter()
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.report.write import write_report
 folder, started = Path(sys.argv[1]), time.perf_counter()
-analyze(folder)
+analyze_study(folder)
 analyzed = time.perf_counter()
 write_report(folder)
 done, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

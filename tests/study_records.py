@@ -6,7 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.records.chain import write_plan
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, PhaseName, Plan, PlannedRun, Workload
 from trickbag.records.result import ArmResult, Results
@@ -108,7 +108,7 @@ def conduct(folder: Path, hits: Mapping[str, Sequence[int]], margin: float = 0.5
     arms = [name for name in hits if name != "baseline"]
     plan = freeze(folder, plan_of(arms, len(hits["baseline"]), margin))
     complete(folder, plan, {("w", name): by_seed(right) for name, right in hits.items()})
-    return analyze(folder)
+    return analyze_study(folder)
 
 
 def by_seed(hits: Sequence[int]) -> dict[int, int]:

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats as st
 from study_records import IDS, IMAGES, by_name, by_seed, complete, conduct, finish, freeze, plan_of
 
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.errors import InputError
 from trickbag.records.plan import Comparison
 from trickbag.records.result import read_results
@@ -62,7 +62,7 @@ def test_partial_and_broken_studies_are_analysed_as_far_as_they_go(tmp_path: Pat
             "failed" if run.arm == "broken" else "diverged" if (run.arm, run.seed) == ("lost", 2) else "done"
         )
         finish(folder, run, 900 + 3 * run.seed + (run.arm == "lost") * 20, rng, status)
-    results = analyze(folder)
+    results = analyze_study(folder)
     found = by_name(results)
     assert (found["lost"].diverged, found["lost"].paired_seeds) == (1, 3)
     assert (found["waiting"].verdict, found["waiting"].unfinished) == ("not analysed", 4)
@@ -72,7 +72,7 @@ def test_partial_and_broken_studies_are_analysed_as_far_as_they_go(tmp_path: Pat
 
 def test_nothing_finished_yet(tmp_path: Path) -> None:
     freeze(tmp_path / "s", plan_of(["arm"], 3, 1.0))
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     assert results.bottom_line.startswith("No verdict yet")
     assert results.baseline.mean is None
 
@@ -82,10 +82,10 @@ def test_missing_or_foreign_bits_are_named(tmp_path: Path) -> None:
     bits = tmp_path / "s" / "runs" / "arm-f1-s2" / "correct.npz"
     write_bits(bits, IDS[::-1].copy(), np.ones(IMAGES, bool), np.ones(IMAGES, bool))
     with pytest.raises(InputError, match="not of the planned validation images"):
-        analyze(tmp_path / "s")
+        analyze_study(tmp_path / "s")
     bits.unlink()
     with pytest.raises(InputError, match=r"correct.npz: the bits of this run cannot be read"):
-        analyze(tmp_path / "s")
+        analyze_study(tmp_path / "s")
 
 
 def test_a_run_of_another_plan_is_refused(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_run_of_another_plan_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s" / "runs" / "arm-f1-s2" / "run.json"
     path.write_text(path.read_text().replace('"fingerprint": "f1"', '"fingerprint": "f9"'))
     with pytest.raises(InputError, match="a run of another plan"):
-        analyze(tmp_path / "s")
+        analyze_study(tmp_path / "s")
 
 
 def test_results_follow_from_the_table_alone(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_an_arm_with_two_names_is_counted_once(tmp_path: Path) -> None:
     complete(
         folder, plan, {("w", "baseline"): by_seed([901, 902, 903]), ("w", "arm"): by_seed([903, 906, 909])}
     )
-    found = by_name(analyze(folder))
+    found = by_name(analyze_study(folder))
     assert found["twin"].accuracy_by_seed == found["arm"].accuracy_by_seed
     assert (found["twin"].aliases, found["twin"].phase) == (("arm",), "confirm")
     assert len((folder / "results.csv").read_text().splitlines()) == 1 + 6
@@ -146,7 +146,7 @@ def test_the_order_of_arms_and_of_runs_changes_no_digit(tmp_path: Path) -> None:
         folder = tmp_path / str(i)
         freeze(folder, plan)
         complete(folder, plan, hits)
-        found.append(analyze(folder))
+        found.append(analyze_study(folder))
     assert by_name(found[0]) == by_name(found[1])
     assert found[0].noise[0].model_dump() == pytest.approx(found[1].noise[0].model_dump())
 
@@ -160,7 +160,7 @@ def test_seeds_that_can_never_be_paired_are_refused(tmp_path: Path) -> None:
         tmp_path / "s", plan, {("w", name): dict.fromkeys(range(1, 7), 900) for name in ("arm", "baseline")}
     )
     with pytest.raises(InputError, match="arm and baseline share no seed in the phase confirm"):
-        analyze(tmp_path / "s")
+        analyze_study(tmp_path / "s")
 
 
 def test_a_record_that_its_bits_contradict_is_refused(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_record_that_its_bits_contradict_is_refused(tmp_path: Path) -> None:
         path = folder / "runs" / "arm-f1-s2" / "run.json"
         path.write_text(path.read_text().replace('"top1": 90.5', f'"top1": {wrong}'))
         with pytest.raises(InputError, match=said[wrong]):
-            analyze(folder)
+            analyze_study(folder)
 
 
 def test_null_studies_claim_at_the_nominal_rate(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as st
 from study_records import by_name, by_seed, complete, freeze, phase_of, plan_of
 
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.records.plan import Judgement, Ledger, Phase, Plan, Rule
 from trickbag.stats import look_levels
 
@@ -34,7 +34,7 @@ def screened(folder: Path, confirmed: bool) -> Plan:
 def test_a_confirmed_arm_is_judged_by_its_fresh_seeds_alone(tmp_path: Path) -> None:
     """d = 2.1, 1.9, 2.0, 2.2, 1.8 on seeds 4-8, not 4.0, 4.2, 3.8: mean 2, a family of one, paired t."""
     screened(tmp_path / "s", confirmed=True)
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     good = by_name(results)["good"]
     assert good.accuracy is not None
     assert good.accuracy.effect == pytest.approx(2.0)
@@ -52,7 +52,7 @@ def test_a_confirmed_arm_is_judged_by_its_fresh_seeds_alone(tmp_path: Path) -> N
 def test_a_dropped_arm_keeps_its_optimistic_estimate_and_no_verdict(tmp_path: Path) -> None:
     """Of its three screening seeds: -3.1, -3.2, -3.3 points."""
     screened(tmp_path / "s", confirmed=True)
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     bad = by_name(results)["bad"]
     assert bad.accuracy is not None
     assert bad.accuracy.effect == pytest.approx(-3.2)
@@ -65,7 +65,7 @@ def test_a_dropped_arm_keeps_its_optimistic_estimate_and_no_verdict(tmp_path: Pa
 
 def test_before_the_short_list_nothing_is_claimed(tmp_path: Path) -> None:
     screened(tmp_path / "s", confirmed=False)
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     assert {arm.verdict for arm in results.arms} == {"not analysed"}
     assert "screened only so far" in by_name(results)["good"].sentence
     assert "3 were only screened so far" in results.bottom_line
@@ -83,7 +83,7 @@ def test_teachers_candidates_and_longer_baselines_are_no_results(tmp_path: Path)
     plan = freeze(tmp_path / "s", plan.model_copy(update={"phases": phases}))
     right = {seed: 900 + 3 * seed % 5 for seed in range(1, 10)}
     complete(tmp_path / "s", plan, {("w", a.name): right for a in arms})
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     assert list(by_name(results)) == ["arm"]
     lines = (tmp_path / "s" / "results.csv").read_text().splitlines()
     found = {tuple(line.split(",")[i] for i in (2, 3, 4)) for line in lines[1:]}
@@ -98,7 +98,7 @@ def test_a_tuned_arm_says_so(tmp_path: Path) -> None:
     plan = freeze(tmp_path / "s", plan.model_copy(update={"arms": arms}))
     complete(tmp_path / "s", plan, {("w", "baseline"): by_seed([900, 902, 898, 901]),
                                     ("w", "arm"): by_seed([930, 934, 928, 930])})  # fmt: skip
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     assert "8 points for it and for its comparison (T1)" in by_name(results)["arm"].sentence
     assert "hyper-parameters beyond the tuned points" in results.not_claimed
     assert by_name(results)["arm"].ledger == ledger
@@ -108,7 +108,7 @@ def test_tuning_alone_judges_nothing(tmp_path: Path) -> None:
     plan = plan_of(["arm"], 3, phase="tune")
     plan = freeze(tmp_path / "s", plan.model_copy(update={"later": (Rule(phase="confirm", seeds=(4, 5)),)}))
     complete(tmp_path / "s", plan, {("w", n): by_seed([900, 910, 920]) for n in ("arm", "baseline")})
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     arm = by_name(results)["arm"]
     assert (arm.verdict, arm.accuracy, arm.phase) == ("not analysed", None, "tune")
     assert arm.sentence == "arm: tuned so far, not judged."
@@ -128,7 +128,7 @@ def test_seeds_of_ones_own_are_judged_by_dunnetts_test(tmp_path: Path) -> None:
     hits = {"baseline": [900, 905, 895, 903, 897, 902, 898, 900], "up": [930, 925, 933, 928, 934],
             "down": [897, 905, 901, 895, 899]}  # fmt: skip
     complete(tmp_path / "s", plan, {("w", n): dict(zip(seeds[n], hits[n], strict=True)) for n in hits})
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     percent = {name: np.array(right) / 10 for name, right in hits.items()}
     rng = np.random.default_rng(0)
     again = st.dunnett(
@@ -163,7 +163,7 @@ def test_interim_looks_stop_what_is_settled(tmp_path: Path) -> None:
     hits = {("w", "baseline"): base, ("w", "up"): {s: base[s] + 40 + (s % 3) for s in base}}
     hits["w", "flat"] = {s: base[s] + d for s, d in zip(base, (9, 1, -2, 4, 3, -1, 5, 2), strict=True)}
     complete(tmp_path / "s", plan, hits)
-    found = by_name(analyze(tmp_path / "s"))
+    found = by_name(analyze_study(tmp_path / "s"))
     assert (found["up"].verdict, found["up"].stopped_at, found["up"].paired_seeds) == ("better", 4, 4)
     assert (found["flat"].stopped_at, found["flat"].paired_seeds) == (None, 8)
     assert "Settled at the interim look with 4 seeds" in found["up"].sentence

@@ -7,7 +7,7 @@ import pytest
 from study_records import by_name, by_seed, complete, finish, freeze, phase_of, plan_of
 from typer.testing import CliRunner
 
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import open_test
@@ -36,16 +36,16 @@ def test_sealed_bits_are_not_read_before_the_opening(tmp_path: Path) -> None:
     """With garbage in place of every sealed file the analysis gives the same; after the opening it is named."""
     folder = tmp_path / "s"
     study(folder)
-    before = analyze(folder)
+    before = analyze_study(folder)
     for path in (folder / "runs").glob("*/test.sealed.npz"):
         path.write_bytes(b"not bits")
-    again = analyze(folder)
+    again = analyze_study(folder)
     assert again.arms == before.arms
     assert (again.test_openings, by_name(again)["arm"].test) == (0, None)
     assert "still sealed" in again.not_claimed
     append_entry(folder, "opening", {}, "", 8)
     with pytest.raises(InputError, match=r"test\.sealed\.npz: the bits of this run cannot be read"):
-        analyze(folder)
+        analyze_study(folder)
 
 
 def test_opened_test_images_are_judged_by_the_same_test(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_every_opening_is_logged_and_counted(tmp_path: Path) -> None:
         assert f"opened {times}:" in " ".join(done.output.split())
         assert "+1.00 [+0.74, +1.26]" in done.output
     assert [(e.kind, e.finished_runs) for e in read_plan(folder).entries[1:]] == [("opening", 8)] * 2
-    results = analyze(folder)
+    results = analyze_study(folder)
     assert (results.test_openings, len(results.openings)) == (2, 2)
     assert len(by_name(results)) == 1
 
@@ -90,7 +90,7 @@ def test_what_is_added_after_the_opening_waits_for_the_next(tmp_path: Path) -> N
     for run in more.runs:
         finish_one(folder, run, 905 + run.seed)
         (folder / "runs" / run.id / "test.sealed.npz").write_bytes(b"not bits")
-    arm = by_name(analyze(folder))["arm"]
+    arm = by_name(analyze_study(folder))["arm"]
     assert arm.test is not None
     assert (arm.seeds, arm.test_mean, arm.test.effect) == (6, pytest.approx(89.0), pytest.approx(1.0))
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as st
 from study_records import IMAGES, by_seed, complete, freeze, plan_of
 
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.records.plan import Contrast, Plan
 from trickbag.records.result import Attribution, Results
 
@@ -34,7 +34,7 @@ def factorial(folder: Path, cells: dict[str, list[int]] = CELLS) -> Results:
     )
     plan = freeze(folder, plan.model_copy(update={"contrasts": contrasts}))
     complete(folder, plan, {("w", name): by_seed(right) for name, right in cells.items()})
-    return analyze(folder)
+    return analyze_study(folder)
 
 
 def shares(results: Results) -> dict[str, Attribution]:
@@ -96,7 +96,7 @@ def test_a_cell_that_never_finished_leaves_the_shares_unclaimed(tmp_path: Path) 
         plan.model_copy(update={"phases": (part,)}),
         {("w", n): by_seed(h) for n, h in CELLS.items()},
     )
-    results = analyze(tmp_path / "s")
+    results = analyze_study(tmp_path / "s")
     assert results.attributions == ()
     assert "shares of the stack" in results.not_claimed
 
@@ -117,7 +117,7 @@ def several(folder: Path, gains: dict[str, int]) -> Results:
         wobble = ((3, -2, 1, -3, 1), (-2, 2, 3, -1, -2), (1, 1, -3, 2, -1))[i]
         hits[name, "arm"] = {s: b + gain + wobble[s - 1] for s, b in hits[name, "baseline"].items()}
     complete(folder, plan, hits)
-    return analyze(folder)
+    return analyze_study(folder)
 
 
 def test_an_arm_that_helps_here_and_hurts_there_is_a_finding(tmp_path: Path) -> None:

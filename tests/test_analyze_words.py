@@ -8,7 +8,7 @@ from scipy import stats as st
 from study_records import IDS, IMAGES, by_name, by_seed, complete, conduct, finish, freeze, plan_of
 
 from trickbag import stats
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.analyze.words import part_of
 from trickbag.errors import InputError
 from trickbag.records.chain import read_plan
@@ -102,7 +102,7 @@ def test_nothing_is_surer_about_new_images_than_about_these(tmp_path: Path) -> N
     for i, name in enumerate(hits):
         for seed, row in enumerate(bits[name], 1):
             write_bits(folder / "runs" / f"{name}-f{i}-s{seed}" / "correct.npz", IDS, row, row)
-    arm = by_name(analyze(folder))["arm"]
+    arm = by_name(analyze_study(folder))["arm"]
     crossed = stats.crossed_interval(bits["arm"], bits["baseline"])
     assert arm.new_images is not None
     assert arm.accuracy is not None
@@ -127,7 +127,7 @@ def test_diverged_runs_and_odd_seeds_are_shown(tmp_path: Path) -> None:
         off = -80 if (run.arm, run.seed) == ("odd", 3) else 0
         finish(tmp_path / "s", run, 900 + run.seed + off + (run.seed % 2 if run.arm == "odd" else 0),
                np.random.default_rng(run.seed), status)  # fmt: skip
-    found = by_name(analyze(tmp_path / "s"))
+    found = by_name(analyze_study(tmp_path / "s"))
     wild, odd = found["wild"].spread, found["odd"].spread
     assert wild is not None
     assert odd is not None
@@ -155,7 +155,7 @@ def test_faster_with_accuracy_kept_is_one_claim(tmp_path: Path) -> None:
     hashed = read_plan(folder).entries[0].hash
     write_timing(folder, TimingFile(plan_hash=hashed, rounds=6, laps=laps, startups=startups, other_load=0.0,
                                     machine={}, provenance={}))  # fmt: skip
-    results = analyze(folder)
+    results = analyze_study(folder)
     same, worse = (by_name(results)[name] for name in ("same", "worse"))
     assert (same.time_verdict, same.faster_and_kept) == ("faster", True)
     assert (worse.time_verdict, worse.faster_and_kept) == ("faster", False)
@@ -174,7 +174,7 @@ def test_a_session_of_another_plan_is_refused(tmp_path: Path) -> None:
     write_timing(tmp_path / "s", TimingFile(plan_hash="0", rounds=0, laps=(), startups=(), other_load=0.0,
                                             machine={}, provenance={}))  # fmt: skip
     with pytest.raises(InputError, match="another plan"):
-        analyze(tmp_path / "s")
+        analyze_study(tmp_path / "s")
 
 
 def test_noise_names_the_smallest_and_largest_sd(tmp_path: Path) -> None:

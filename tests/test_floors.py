@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import trickbag
+
 PACKAGE = Path(__file__).parent.parent / "trickbag"
 FLOORS = [
     {"errors", "recipe", "rng", "stats"},
@@ -88,3 +90,10 @@ def test_no_vague_names_and_no_giants() -> None:
     for path in modules():
         assert path.stem not in {"utils", "helpers", "misc", "common"}
         assert len(path.read_text().splitlines()) <= 350, f"{path} is too long to take in"
+
+
+@pytest.mark.parametrize("name", trickbag.__all__)
+def test_public_names_are_not_those_of_rooms(name: str) -> None:
+    """A room of the same name would stand in the way of the name, once it is imported."""
+    assert callable(getattr(trickbag, name))
+    assert name not in {room(path) for path in modules()}

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trickbag.analyze import analyze as analyze
+    from trickbag.analyze import analyze_study as analyze_study
     from trickbag.errors import InputError as InputError
     from trickbag.lab import conduct as conduct
     from trickbag.lab import freeze as freeze
@@ -30,7 +30,7 @@ _HOMES = {
     "Recipe": "trickbag.recipe",
     "Study": "trickbag.study",
     "Trick": "trickbag.recipe",
-    "analyze": "trickbag.analyze",
+    "analyze_study": "trickbag.analyze",
     "apply": "trickbag.recipe",
     "compose": "trickbag.recipe",
     "conduct": "trickbag.lab",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trickbag.analyze import analyze
+from trickbag.analyze import analyze_study
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, parse_overrides
 from trickbag.records.chain import PLAN, append_entry, read_plan, write_plan
@@ -123,7 +123,7 @@ def conduct(
     folder = Path(out)
     freeze(study, folder, overrides)
     run_phases(folder, machine_of(folder), show)
-    results = analyze(folder)
+    results = analyze_study(folder)
     write_report(folder)
     return results
 
@@ -139,7 +139,7 @@ def open_test(folder: Path) -> Results:
         plan = read_plan(folder).plan()
         _check_openable(folder, plan)
         append_entry(folder, "opening", {}, "", finished=len(plan.runs))
-    results = analyze(folder)
+    results = analyze_study(folder)
     write_report(folder)
     return results
 

@@ -24,7 +24,7 @@ from trickbag.records.timing import TimingFile
 TABLE = "results.csv"
 
 
-def analyze(folder: Path) -> Results:
+def analyze_study(folder: Path) -> Results:
     """Judge the runs that have ended in a study's folder; may be called at any moment.
 
     The test bits are read only where the plan's chain says that they were opened. Raises InputError where the
@@ -110,4 +110,4 @@ def _baseline(evidence: Evidence, workload: str) -> Summary:
     return summarise(found, aliases(evidence.plan, found.arm))
 
 
-__all__ = ["analyze"]
+__all__ = ["analyze_study"]

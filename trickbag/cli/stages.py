@@ -66,10 +66,10 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
 
 def analyze(folder: Folder) -> None:
     """Turn the runs so far into results.json and results.csv."""
-    from trickbag.analyze import analyze as analyze_folder
+    from trickbag.analyze import analyze_study
     from trickbag.report.terminal import print_verdicts
 
-    print_verdicts(analyze_folder(folder), Console())
+    print_verdicts(analyze_study(folder), Console())
 
 
 def report(folder: Folder) -> None:
