@@ -143,6 +143,12 @@ def test_cells_that_cannot_be_are_dropped_by_name(machine: Machine) -> None:
     assert not [key for key in found if key[0] == "shapley"]
 
 
+def test_cells_that_cannot_be_are_named_with_their_workload(machine: Machine) -> None:
+    loads = [{"name": "narrow", "set": {"model.width": 0.5}}, {"name": "wide"}]
+    made = plan(machine, design="full_factorial", factors=SCALED, workloads=loads)
+    assert list(made.dropped) == ["narrow: linear_scaling", "wide: linear_scaling"]
+
+
 def test_tricks_that_exclude_each_other_leave_the_fullest_cells_to_judge(machine: Machine) -> None:
     flat = {"name": "flat", "set": {"schedule.name": "constant"}}
     made = plan(machine, design="full_factorial", factors=["cosine", flat, "mixup"])
@@ -221,7 +227,7 @@ def test_every_workload_gets_its_contrasts(machine: Machine) -> None:
         assert [c.name for c in mine] == [*SCALED, "mixup"]
         assert all(made.arm(load, arm) for c in mine for arm in c.weights)
         assert all(sum(c.weights.values()) == pytest.approx(0, abs=1e-12) for c in mine)
-    assert len(made.dropped) == 2
+    assert len(made.dropped) == 4
 
 
 def test_all_pairs_are_each_listed_once(machine: Machine) -> None:

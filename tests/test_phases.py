@@ -89,6 +89,15 @@ def test_the_next_phase_is_pure_and_no_order_matters() -> None:
     assert {run.arm for run in plan.extended(body or {}).phases[1].runs} == {"baseline", "a", "b"}
 
 
+def test_reasons_stand_in_the_order_of_the_plan(machine: Machine) -> None:
+    """A screened arm, then what went along in the plan's order, however Python hashes names in this process."""
+    factors = [{"name": n, "set": {"optimizer.lr": i / 1000}} for i, n in enumerate("abcdefgh", 1)]
+    pairs = [["h", "g"], ["h", "c"], ["h", "e"], ["h", "b"], ["h", "d"], ["a", "f"]]
+    plan = real(machine, factors=factors, compare=pairs, screen={"seeds": 1, "keep": 1})
+    phase = after(plan, records(plan, {"h": 60.0})).phases[1]
+    assert list(phase.reasons) == ["h", "a", "baseline", "b", "c", "d", "e", "g"]
+
+
 def test_nothing_is_chosen_before_all_runs_have_ended_or_from_nothing() -> None:
     plan = made_up_plan(study(**SCREEN), "abc")
     found = records(plan, {})
@@ -245,6 +254,15 @@ def test_durations_of_the_baseline(machine: Machine) -> None:
     assert [c.arm for c in plan.comparisons] == ["cosine"]
 
 
+@pytest.mark.parametrize(
+    "fields", [{}, {"compare": "baseline"}, {"compare": [["cosine", "mixup"]]}, {"design": "cumulative"}]
+)
+def test_looks_go_with_what_asks_whether_the_first_is_better(
+    machine: Machine, fields: dict[str, object]
+) -> None:
+    assert real(machine, factors=["cosine", "mixup"], looks=[3, 5], **fields).judgement.looks == (3, 5)
+
+
 WRONG = [
     ({"seeds": [1001, 2], **SCREEN}, "seeds: 1001 is one of the seeds 1001 to 1002 that screen takes"),
     ({"seeds": [2001, 2], **TUNE}, "seeds: 2001 is one of the seeds 2001 to 2002 that tune takes"),
@@ -269,6 +287,17 @@ WRONG = [
     ),
     ({"cap": {"runs": 9}}, "cap.runs: the study may take 10 runs, 1 more than 9; 4 seeds would fit"),
     ({"cap": {"runs": 3}}, "no number of seeds would fit"),
+    *(
+        (
+            {"looks": [3, 5], **fields},
+            f"with {what} a negative difference can be the finding; leave looks out",
+        )
+        for fields, what in (
+            ({"design": "leave_one_out", "factors": ["cosine", "mixup"]}, "leave_one_out"),
+            ({"compare": "all_pairs"}, "compare: all_pairs"),
+            ({"compare": "stack", "design": "cumulative"}, "compare: stack"),
+        )
+    ),
 ]
 
 
@@ -308,6 +337,12 @@ def test_looks_may_change_before_the_first() -> None:
     assert len(then.runs) == 3 * 2
     with pytest.raises(InputError, match="1 of the runs that judge have ended"):
         amendment(plan, [plan.runs[0].id], {"looks": [2, 5]})
+
+
+@pytest.mark.parametrize("looks", [[], [5], [3, 5]])
+def test_amended_looks_are_those_of_a_fresh_plan(looks: list[int]) -> None:
+    plan = made_up_plan(study(looks=[2, 5]), "ab")
+    assert plan.extended(amendment(plan, [], {"looks": looks})) == made_up_plan(study(looks=looks), "ab")
 
 
 @pytest.mark.parametrize(

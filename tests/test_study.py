@@ -123,6 +123,14 @@ def test_several_workloads(machine: Machine) -> None:
     assert {c.workload for c in made.comparisons} == {"narrow", "wide"}
 
 
+def test_a_wrong_baseline_of_one_of_several_workloads_says_which(machine: Machine) -> None:
+    loads = [{"name": "right"}, {"name": "wrong", "set": {"model.name": "resnet5"}}]
+    with pytest.raises(InputError, match=r"^workload wrong: .*resnet5"):
+        plan(machine, workloads=loads)
+    with pytest.raises(InputError, match=r"^workload lost: unknown recipe 'nowhere'"):
+        plan(machine, workloads=[loads[0], {"name": "lost", "baseline": "nowhere"}])
+
+
 def test_overrides_address_the_study_or_its_baseline() -> None:
     loaded, _ = load_study(
         "digits_demo", ["seeds=3", "budget.epochs=2", "machine.workers=1", "model.width=0.5"]

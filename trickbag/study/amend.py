@@ -11,7 +11,7 @@ from trickbag.records.plan import Arm, Phase, Plan, PlannedRun
 from trickbag.study.cap import check_cap
 from trickbag.study.choose import Choice
 from trickbag.study.design import BASELINE
-from trickbag.study.phases import list_phase
+from trickbag.study.phases import list_phase, rules_left
 from trickbag.study.runs import own_seed_runs, shared_seed_runs
 from trickbag.study.schema import Study
 from trickbag.study.stages import judgement, stages
@@ -97,7 +97,7 @@ def _looks(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> dic
         later = (*plan.later[:-1], rule)
         return changed | {"later": [r.model_dump(mode="json") for r in later]}
     choice = Choice(_confirmed(plan), [], listed[0].reasons, listed[0].rule)
-    first, remaining = list_phase(rule, 0, choice, _teachers(plan)), (rule,) if rule.looks else ()
+    first, remaining = list_phase(rule, 0, choice, _teachers(plan)), rules_left((rule,), 0)
     phases = [*[phase for phase in plan.phases if phase.name != "confirm"], first]
     return changed | {
         "phases": [phase.model_dump(mode="json") for phase in phases],

@@ -134,7 +134,8 @@ def after_screening(plan: Plan, rule: Rule, records: Records) -> Choice:
     screened = _screened(plan, accuracies(plan.phases[-1:], records))
     ranked = sorted(screened, key=lambda arm: arm.worth, reverse=True)  # stable: equal ones keep their order
     kept = [arm.name for arm in ranked[: rule.keep]]
-    along = {BASELINE} | {pair.comparison for pair in plan.comparisons if pair.arm in kept}
+    needed = {BASELINE} | {pair.comparison for pair in plan.comparisons if pair.arm in kept}
+    along = [name for name in dict.fromkeys(arm.name for arm in plan.arms) if name in needed]  # plan's order
     reasons = {
         arm.name: _reason(arm, place, arm.name in kept, len(ranked)) for place, arm in enumerate(ranked, 1)
     }

@@ -25,7 +25,7 @@ def first_phases(
     else:
         first, later = (
             list_phase(rule, 0, Choice(entering, [], {}, _FIRST[rule.phase]), teachers),
-            _later(rules, 0),
+            rules_left(rules, 0),
         )
     return (*([Phase(name="teacher", runs=tuple(teachers))] if teachers else []), first), later
 
@@ -47,7 +47,7 @@ def next_phase(plan: Plan, records: Records) -> dict[str, Any] | None:
     looked = sum(phase.name == "confirm" for phase in plan.phases)
     teachers = [run for phase in plan.phases if phase.name == "teacher" for run in phase.runs]
     phase = list_phase(rule, looked, choice, teachers)
-    later = _later(plan.later, looked) if phase.runs else ()
+    later = rules_left(plan.later, looked) if phase.runs else ()
     return {
         "phase": phase.model_dump(mode="json"),
         "arms": [arm.model_dump(mode="json") for arm in choice.changed],
@@ -69,7 +69,7 @@ def list_phase(rule: Rule, looked: int, choice: Choice, teachers: Sequence[Plann
     )
 
 
-def _later(rules: Sequence[Rule], looked: int) -> tuple[Rule, ...]:
+def rules_left(rules: Sequence[Rule], looked: int) -> tuple[Rule, ...]:
     """The rules that remain after the first has listed a phase; looks share one until the last."""
     return tuple(rules if looked + 1 < len(rules[0].looks) else rules[1:])
 

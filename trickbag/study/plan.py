@@ -72,7 +72,11 @@ def make_plan(study: Study, base: Path) -> Plan:
             "torch": torch.__version__,
         },
         design=describe_design(study),
-        dropped={name: reason for part in parts for name, reason in part.dropped.items()},
+        dropped={
+            f"{part.workload.name}: {name}" if len(parts) > 1 else name: reason
+            for part in parts
+            for name, reason in part.dropped.items()
+        },
     )
     if len({run.id for run in plan.runs}) < len(plan.runs):
         raise InputError(
@@ -101,8 +105,12 @@ class _Ground:
 def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     """One workload: its arms on its baseline."""
     own = study if spec.baseline is None else study.model_copy(update={"baseline": spec.baseline})
-    baseline = apply(baseline_of(own, base), spec.set, f"workload {spec.name}")
-    ground = _Ground(study, spec.name, base, baseline, resolve(baseline, study.machine, base))
+    with _place(f"workload {spec.name}" if len(study.workloads) > 1 else ""):
+        given = baseline_of(own, base)
+    baseline = apply(given, spec.set, f"workload {spec.name}")
+    with _place(f"workload {spec.name}" if len(study.workloads) > 1 else ""):
+        resolved = resolve(baseline, study.machine, base)
+    ground = _Ground(study, spec.name, base, baseline, resolved)
     named, dropped = _possible(ground, arms(study))
     teacher = _teacher(ground) if _wants_teacher(ground, named) else None
     found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
@@ -118,7 +126,7 @@ def _possible(ground: _Ground, named: Sequence[NamedArm]) -> tuple[list[NamedArm
     dropped = dict[str, str]()
     for arm in named:
         try:
-            with _place(ground, arm):
+            with _place(f"workload {ground.name}: arm {arm.name}"):
                 compose(ground.baseline, arm.tricks)
         except IncompatibleTricks as error:
             dropped[arm.name] = str(error)
@@ -127,14 +135,14 @@ def _possible(ground: _Ground, named: Sequence[NamedArm]) -> tuple[list[NamedArm
 
 
 @contextmanager
-def _place(ground: _Ground, arm: NamedArm) -> Iterator[None]:
-    """Says of what is wrong in which workload and arm it is; incompatible tricks pass as they are."""
+def _place(where: str) -> Iterator[None]:
+    """Says of what is wrong where it is, if `where` is given; incompatible tricks pass as they are."""
     try:
         yield
     except IncompatibleTricks:
         raise
     except InputError as error:
-        raise InputError(f"workload {ground.name}: arm {arm.name}: {error}") from None
+        raise InputError(f"{where}: {error}" if where else str(error)) from None
 
 
 def _comparisons(workload: str, found: dict[str, Arm], wanted: list[tuple[str, str]]) -> list[Comparison]:
@@ -170,7 +178,7 @@ def _recipe(ground: _Ground, arm: NamedArm, teacher: tuple[Arm, PlannedRun] | No
 
 def _arm(ground: _Ground, arm: NamedArm, recipe: Recipe) -> Arm:
     """An arm of the plan: its recipe resolved, and what sets it apart from the baseline."""
-    with _place(ground, arm):
+    with _place(f"workload {ground.name}: arm {arm.name}"):
         full = resolve(recipe, ground.study.machine, ground.base)
         if not torch.equal(full.validation_ids, ground.resolved.validation_ids):
             raise InputError("a trick may not change the images that arms are judged on")

@@ -50,6 +50,13 @@ def check_company(study: Study) -> None:
         raise InputError(
             f"looks: the contrasts of a {study.design} design need all arms to the end; leave looks out"
         )
+    if study.looks and (study.design == "leave_one_out" or study.compare in ("all_pairs", "stack")):
+        what = "leave_one_out" if study.design == "leave_one_out" else f"compare: {study.compare}"
+        raise InputError(
+            f"looks: they stop a comparison whose estimate is below zero, and with {what} a negative difference "
+            "can be the finding; leave looks out, or name pairs of a one_at_a_time design as [arm, comparison], "
+            "read as: is the first better"
+        )
     if study.looks and study.looks[-1] != len(study.seed_list):
         raise InputError(
             f"looks: the last look is at {study.looks[-1]} seeds, but there are {len(study.seed_list)}; make them equal"
