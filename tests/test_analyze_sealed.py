@@ -1,5 +1,6 @@
 """The test images: never read before they are opened, opened only when all is done, logged and counted."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from trickbag.analyze import analyze_study
 from trickbag.cli.main import app
 from trickbag.errors import InputError
-from trickbag.lab import open_test
+from trickbag.lab import amend, open_test
 from trickbag.records.chain import append_entry, read_plan
 from trickbag.records.plan import Plan, PlannedRun, Rule
 
@@ -93,6 +94,46 @@ def test_what_is_added_after_the_opening_waits_for_the_next(tmp_path: Path) -> N
     arm = by_name(analyze_study(folder))["arm"]
     assert arm.test is not None
     assert (arm.seeds, arm.test_mean, arm.test.effect) == (6, pytest.approx(89.0), pytest.approx(1.0))
+
+
+def test_what_judges_is_fixed_once_the_test_images_were_seen(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    study(folder)
+    open_test(folder)
+    for word in ("seeds=9", "looks=[2, 4]"):
+        with pytest.raises(InputError, match=f"^{word[:5]}: the test images were opened.*plan a new study"):
+            amend(folder, "more", [word])
+    assert [entry.kind for entry in read_plan(folder).entries] == ["plan", "opening"]
+
+
+def test_a_chain_that_lost_an_opening_is_noticed(tmp_path: Path) -> None:
+    """The shorter chain is sound in itself; earlier results remember. Results that nobody can read say nothing."""
+    folder = tmp_path / "s"
+    study(folder)
+    analyze_study(folder)
+    whole = json.loads((folder / "plan.json").read_text())
+    open_test(folder)
+    (folder / "plan.json").write_text(json.dumps(whole))
+    lost = r"plan\.json: 0 openings of the test images, but results\.json counts 1: .* restore plan\.json"
+    with pytest.raises(InputError, match=lost):
+        analyze_study(folder)
+    (folder / "results.json").write_text("{}")
+    assert analyze_study(folder).test_openings == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("finished_runs", 3), ("reason", "another"), ("written", {"written": "2001-01-01T00:00:00+00:00"})],
+)
+def test_every_field_of_an_entry_is_under_its_hash(tmp_path: Path, field: str, value: object) -> None:
+    folder = tmp_path / "s"
+    study(folder)
+    append_entry(folder, "amendment", {}, "a reason", 8)
+    plain = json.loads((folder / "plan.json").read_text())
+    plain["entries"][1][field] = value
+    (folder / "plan.json").write_text(json.dumps(plain))
+    with pytest.raises(InputError, match="changed by hand"):
+        read_plan(folder)
 
 
 def test_opening_is_refused_while_anything_is_open(tmp_path: Path) -> None:

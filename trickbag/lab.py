@@ -1,12 +1,12 @@
 """The whole way of a study in functions: freeze the plan, run its phases, amend it, analyze, report."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from trickbag.analyze import analyze_study
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, parse_overrides
-from trickbag.records.chain import PLAN, append_entry, read_plan, write_plan
+from trickbag.records.chain import PLAN, PlanFile, append_entry, read_plan, write_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan
 from trickbag.records.result import Results
@@ -101,10 +101,22 @@ def amend(folder: Path, reason: str, words: Sequence[str]) -> Plan:
             "amend: a reason is needed; the report prints it: --amend 'two more weeks of GPU time'"
         )
     with study_lock(folder):
-        plan = read_plan(folder).plan()
+        file, fields = read_plan(folder), parse_overrides(words)
+        _check_still_sealed(file, fields)
+        plan = file.plan()
         ended = _records(folder, plan)
-        body = amendment(plan, ended.keys(), parse_overrides(words))
+        body = amendment(plan, ended.keys(), fields)
         return append_entry(folder, "amendment", body, reason.strip(), len(ended)).plan()
+
+
+def _check_still_sealed(file: PlanFile, fields: Collection[str]) -> None:
+    """Refuse to change what judges once the test images have been seen."""
+    changed = [name for name in ("seeds", "looks") if name in fields]
+    if changed and any(entry.kind == "opening" for entry in file.entries):
+        raise InputError(
+            f"{changed[0]}: the test images were opened, so what judges can no longer change; plan a new study, in "
+            "another folder"
+        )
 
 
 def _records(folder: Path, plan: Plan) -> dict[str, RunRecord]:

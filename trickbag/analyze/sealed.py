@@ -5,13 +5,31 @@ from pathlib import Path
 import numpy as np
 
 from trickbag.analyze.gather import Evidence, images_bits, percent
-from trickbag.records.chain import Entry, PlanFile
+from trickbag.errors import InputError
+from trickbag.records.chain import PLAN, Entry, PlanFile
+from trickbag.records.result import RESULTS, read_results
 from trickbag.records.run import SEALED
 
 
 def openings(file: PlanFile) -> tuple[Entry, ...]:
     """The entries that opened the test bits, in order."""
     return tuple(entry for entry in file.entries if entry.kind == "opening")
+
+
+def check_openings(folder: Path, file: PlanFile) -> None:
+    """InputError where earlier results in the folder count more openings than the chain, whose end was lost.
+
+    Results that cannot be read say nothing; they will be written anew.
+    """
+    try:
+        earlier = read_results(folder).test_openings
+    except InputError:
+        return
+    if earlier > (counted := len(openings(file))):
+        raise InputError(
+            f"{folder / PLAN}: {counted} openings of the test images, but {RESULTS} counts {earlier}: its last "
+            f"entries were lost; restore {PLAN} from a copy"
+        )
 
 
 def test_accuracy(folder: Path, file: PlanFile, evidence: Evidence) -> dict[str, float]:

@@ -43,18 +43,31 @@ class PlanFile(Frozen):
         return Plan.model_validate(plain)
 
 
-def link_hash(kind: str, body: dict[str, Any], previous: str | None, reason: str) -> str:
-    """SHA-256 over what an entry says and the hash of the entry before it."""
-    text = json.dumps([kind, body, previous, reason], sort_keys=True, separators=(",", ":"))
+def link_hash(fields: dict[str, Any]) -> str:
+    """SHA-256 over all fields of an entry but its hash, the hash of the entry before it among them."""
+    said = {name: value for name, value in fields.items() if name != "hash"}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _entry(
+    kind: str, body: dict[str, Any], previous: str | None, reason: str = "", finished: int = 0
+) -> Entry:
+    """A link of the chain, written now."""
+    fields = {
+        "kind": kind,
+        "body": body,
+        "previous": previous,
+        "reason": reason,
+        "finished_runs": finished,
+        "written": provenance(),
+    }
+    return Entry.model_validate({**fields, "hash": link_hash(fields)})
 
 
 def first_entry(plan: Plan) -> Entry:
     """The chain's first link."""
-    body = plan.model_dump(mode="json")
-    return Entry(
-        kind="plan", body=body, previous=None, hash=link_hash("plan", body, None, ""), written=provenance()
-    )
+    return _entry("plan", plan.model_dump(mode="json"), None)
 
 
 def write_plan(folder: Path, plan: Plan) -> PlanFile:
@@ -85,16 +98,7 @@ def append_entry(
 ) -> PlanFile:
     """Append a link to the chain of a study's folder; the caller holds the folder's lock."""
     file = read_plan(folder)
-    previous = file.entries[-1].hash
-    entry = Entry(
-        kind=kind,
-        body=body,
-        previous=previous,
-        hash=link_hash(kind, body, previous, reason),
-        reason=reason,
-        finished_runs=finished,
-        written=provenance(),
-    )
+    entry = _entry(kind, body, file.entries[-1].hash, reason, finished)
     longer = PlanFile(entries=(*file.entries, entry))
     longer.plan()  # what cannot be read back is never written
     write_record(folder / PLAN, longer)
@@ -105,9 +109,7 @@ def read_plan(folder: Path) -> PlanFile:
     """The chain in a study folder, every link checked."""
     file, previous = read_record(PlanFile, folder / PLAN), None
     for entry in file.entries:
-        if entry.previous != previous or entry.hash != link_hash(
-            entry.kind, entry.body, previous, entry.reason
-        ):
+        if entry.previous != previous or entry.hash != link_hash(entry.model_dump(mode="json")):
             raise InputError(
                 f"{folder / PLAN}: changed by hand: its hash does not fit; restore it from a copy"
             )
