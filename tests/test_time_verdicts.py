@@ -10,7 +10,7 @@ from scipy.stats import ttest_rel
 from trickbag.analyze.time import projected, session_note, session_of, time_results, time_verdict
 from trickbag.errors import InputError
 from trickbag.records.chain import append_entry, write_plan
-from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, Workload
+from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
 from trickbag.records.timing import Lap, Startup, TimingFile, load_warning, read_timing, write_timing
 
 TOTAL = 1000  # steps of a whole run
@@ -129,6 +129,25 @@ def test_a_planted_difference_is_found_and_nothing_else() -> None:
             verdicts[own.arm].append(timed.verdict)
     assert set(verdicts["quick"]) == {"faster"}
     assert verdicts["a"].count("no difference") + verdicts["b"].count("no difference") > 72
+
+
+def test_what_screening_dropped_is_no_member_of_the_family() -> None:
+    """Of four arms one was confirmed: its interval is that of the paired t test alone, and only it is judged."""
+    rng = np.random.default_rng(3)
+    base = 0.5 * np.exp(0.01 * rng.normal(size=10))
+    seconds = {"baseline": base} | {n: base * 1.01 * np.exp(0.01 * rng.normal(size=10)) for n in "abcd"}
+    plan = make_plan(list("abcd"))
+    assert set(time_results(plan, make_timing(seconds))) == {pair(name) for name in "abcd"}
+    runs = tuple(
+        PlannedRun(id=f"{n}-s1", workload="w", arm=n, fingerprint=n, seed=1) for n in ("baseline", "b")
+    )
+    confirming = plan.model_copy(update={"phases": (Phase(name="confirm", runs=runs),)})
+    (only,) = time_results(confirming, make_timing(seconds)).items()
+    expected = ttest_rel(np.log(seconds["b"]), np.log(base)).confidence_interval(0.95)
+    assert only[0] == pair("b")
+    assert (only[1].time.low, only[1].time.high) == pytest.approx(
+        (np.exp(expected.low), np.exp(expected.high))
+    )
 
 
 def test_identical_laps_are_no_difference() -> None:

@@ -18,8 +18,8 @@ from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine, Recipe, apply
-from trickbag.records.chain import read_plan
-from trickbag.records.plan import Plan
+from trickbag.records.chain import append_entry, read_plan
+from trickbag.records.plan import Phase, Plan
 from trickbag.records.timing import TIMING, TimingFile, read_timing
 from trickbag.run import other_load, turns
 from trickbag.run.locks import study_lock
@@ -195,6 +195,14 @@ def test_running_out_of_memory_is_noticed(
     )
     with pytest.raises(InputError, match="cosine and baseline do not fit into memory together"):
         time_study(tmp_path / "out", machine, Turns(rounds=2, steps=1), Notes())
+
+
+def test_only_what_screening_passed_on_is_timed(tmp_path: Path, machine: Machine) -> None:
+    plan = make(tmp_path / "out", machine, screen={"seeds": 1, "keep": 1})
+    confirm = Phase(name="confirm", runs=tuple(run for run in plan.runs if run.arm != "wide"))
+    append_entry(tmp_path / "out", "phase", {"phase": confirm.model_dump(mode="json"), "later": []}, "", 3)
+    timing = time_study(tmp_path / "out", machine, Turns(rounds=2, steps=2), Notes())
+    assert {startup.arm for startup in timing.startups} == {"baseline", "cosine"}
 
 
 def test_an_arm_that_fails_is_left_out_by_name(tmp_path: Path, machine: Machine) -> None:

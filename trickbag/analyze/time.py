@@ -74,13 +74,12 @@ def projected(plan: Plan, timing: TimingFile) -> Projected:
 def time_results(plan: Plan, timing: TimingFile) -> dict[Comparison, Timed]:
     """The time verdict of every comparison that the session has at least two rounds of.
 
-    The comparisons of a workload are one family, judged as accuracy is (`stats.effects`) on differences of
-    log seconds within rounds, so that whatever slows a whole round cancels.
+    The comparisons of a workload, without those that screening dropped, are one family, judged as accuracy is
+    (`stats.effects`) on differences of log seconds within rounds, so that whatever slows a whole round cancels.
     """
     seconds, found = projected(plan, timing), dict[Comparison, Timed]()
     for workload in plan.workloads:
-        pairs = [pair for pair in plan.comparisons if pair.workload == workload.name]
-        rows = {pair: _differences(pair, seconds) for pair in pairs}
+        rows = {pair: _differences(pair, seconds) for pair in plan.standing(workload.name)}
         judged = {pair: row for pair, row in rows.items() if len(row) >= FEWEST_ROUNDS}
         found |= _family(plan, timing, judged, seconds) if judged else {}
     return found

@@ -111,6 +111,7 @@ class Judgement(Frozen):
     pairing: Literal["seeds", "none"] = "seeds"  # none: every arm has seeds of its own (Dunnett)
     looks: tuple[int, ...] = ()  # seeds per arm at each interim look, the last is all
     look_levels: tuple[float, ...] = ()  # level of the simultaneous intervals at each look
+    extensions: int = 0  # times that seeds were added after results could be seen
 
 
 class Plan(Frozen):
@@ -170,6 +171,10 @@ class Plan(Frozen):
         }
         names = {arm.name for arm in self.arms if arm.workload == workload and arm.fingerprint in runs}
         return [c for c in self.comparisons if c.workload == workload and {c.arm, c.comparison} <= names]
+
+    def standing(self, workload: str) -> list[Comparison]:
+        """The comparisons of a workload that are, or may yet be, judged: all, until confirming runs are listed."""
+        return self.confirmed(workload) or [c for c in self.comparisons if c.workload == workload]
 
     def extended(self, body: dict[str, Any]) -> "Plan":
         """The plan with one more entry of that body (see `records.chain`)."""

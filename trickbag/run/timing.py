@@ -51,7 +51,7 @@ def time_study(folder: Path, machine: Machine, turns: Turns, listener: TimingLis
         _wake(device_of(machine))
         keeper = Timekeeper(start, turns, listener)
         for workload in plan.workloads:
-            pairs = [pair for pair in plan.comparisons if pair.workload == workload.name]
+            pairs = plan.standing(workload.name)
             listener.say(_announcement(workload.name, len(judged_arms(plan, pairs)), turns))
             keeper.take_turns(plan, pairs)
         timing = _file(keeper, file.entries[0].hash, machine, before)
@@ -62,7 +62,8 @@ def time_study(folder: Path, machine: Machine, turns: Turns, listener: TimingLis
 
 def _need_teachers(folder: Path, plan: Plan) -> None:
     """InputError where a student's teacher has not been trained yet."""
-    for arm in judged_arms(plan, plan.comparisons):
+    pairs = [pair for workload in plan.workloads for pair in plan.standing(workload.name)]
+    for arm in judged_arms(plan, pairs):
         weights = str(dict(leaves(arm.recipe)).get(TEACHER, ""))
         if weights.startswith("runs/") and not (folder / weights).exists():
             raise InputError(
