@@ -248,7 +248,8 @@ def several_workloads() -> Results:
     across = tuple(
         Across(name=name, comparison="baseline", workloads=loads, effects=tuple(between(e, 0.18) for e in effects),
                mean=between(mean, half), prediction=Interval(effect=mean, low=wide[0], high=wide[1]) if wide else None,
-               tau=tau, i_squared=i2, heterogeneity_p=p, sentence=f"{name} over four workloads, in a sentence.")
+               tau=tau, i_squared=i2, heterogeneity_p=p / 4, heterogeneity_p_adjusted=p,
+               sentence=f"{name} over four workloads, in a sentence.")
         for name, (effects, mean, half, wide, tau, i2, p) in table.items()
     )  # fmt: skip
     text = "Cosine carries over to all four workloads; mixup helps on three and hurts VGG."

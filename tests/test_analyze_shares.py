@@ -130,6 +130,7 @@ def test_an_arm_that_helps_here_and_hurts_there_is_a_finding(tmp_path: Path) -> 
     assert (found.effects[0].low, found.effects[0].high) == pytest.approx((own.low, own.high), rel=1e-6)
     assert found.mean.low < 0 < found.mean.high
     assert (found.prediction, found.heterogeneity_p < 0.01) == (None, True)
+    assert found.heterogeneity_p_adjusted == found.heterogeneity_p  # one arm, one test
     assert (
         "helps on resnet (+2.00), hurts on vgg (−2.00): effects differ by more than chance" in found.sentence
     )

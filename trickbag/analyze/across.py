@@ -20,7 +20,21 @@ def across(judged: Sequence[Judged], level: float) -> tuple[Across, ...]:
             if finding is not None and match.phase == "confirm":
                 key = (match.pair.arm, match.pair.comparison)
                 found.setdefault(key, {})[match.pair.workload] = finding
-    return tuple(_across(*pair, findings, level) for pair, findings in found.items() if len(findings) > 1)
+    several = {pair: findings for pair, findings in found.items() if len(findings) > 1}
+    results = [_across(*pair, findings, level) for pair, findings in several.items()]
+    adjusted = stats.holm([result.heterogeneity_p for result in results])
+    return tuple(
+        _told(result.model_copy(update={"heterogeneity_p_adjusted": float(p)}), findings)
+        for result, p, findings in zip(results, adjusted, several.values(), strict=True)
+    )
+
+
+def _told(result: Across, findings: dict[str, Finding]) -> Across:
+    """The result with its sentence; that an arm helps or hurts somewhere is a claim of that workload's family."""
+    claims = {workload: finding.verdict for workload, finding in findings.items() if not finding.fragile}
+    helping = [workload for workload, verdict in claims.items() if verdict in ("better", "better but small")]
+    hurting = [workload for workload, verdict in claims.items() if verdict == "worse"]
+    return result.model_copy(update={"sentence": across_sentence(result, helping, hurting)})
 
 
 def _across(name: str, comparison: str, findings: dict[str, Finding], level: float) -> Across:
@@ -28,7 +42,7 @@ def _across(name: str, comparison: str, findings: dict[str, Finding], level: flo
     effects = [finding.accuracy.effect for finding in findings.values()]
     se, df = [f.se for f in findings.values()], [f.df for f in findings.values()]
     pooled = stats.random_effects(effects, se, df, level)
-    result = Across(
+    return Across(
         name=name,
         comparison=comparison,
         workloads=tuple(findings),
@@ -41,7 +55,6 @@ def _across(name: str, comparison: str, findings: dict[str, Finding], level: flo
         i_squared=pooled.i_squared,
         heterogeneity_p=pooled.q_p,
     )
-    return result.model_copy(update={"sentence": across_sentence(result)})
 
 
 def _own(finding: Finding, level: float) -> Interval:

@@ -122,7 +122,7 @@ def _carries(attributions: Sequence[Attribution]) -> str:
 
 def _differing(across: Sequence[Across]) -> str:
     """What does not carry over from one workload to another."""
-    names = [found.name for found in across if found.heterogeneity_p < DIFFER]
+    names = [found.name for found in across if found.heterogeneity_p_adjusted < DIFFER]
     return f"Differs between workloads by more than chance: {_listed(names)}." if names else ""
 
 

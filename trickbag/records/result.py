@@ -170,6 +170,7 @@ class Across(Frozen):
     tau: float  # SD of the true effects between workloads, percentage points
     i_squared: float  # share of the scatter that is not chance, 0 to 1
     heterogeneity_p: float  # Cochran's Q
+    heterogeneity_p_adjusted: float = 1.0  # Holm, over the arms of the study
     sentence: str = ""
 
 

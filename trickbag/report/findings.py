@@ -73,8 +73,9 @@ def prediction(across: Across) -> str:
 
 def heterogeneity(across: Across) -> str:
     """How much an arm's effects differ between workloads, in words."""
+    differ = beyond_chance(across.heterogeneity_p_adjusted)
     return (
-        f"The effects differ {beyond_chance(across.heterogeneity_p)}; SD of the true effects between workloads "
+        f"The effects differ {differ}; SD of the true effects between workloads "
         f"(tau) {number(across.tau)} pp, share of the scatter that is not chance (I²) {share(across.i_squared)}."
     )
 
