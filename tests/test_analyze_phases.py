@@ -164,9 +164,55 @@ def test_interim_looks_stop_what_is_settled(tmp_path: Path) -> None:
     hits["w", "flat"] = {s: base[s] + d for s, d in zip(base, (9, 1, -2, 4, 3, -1, 5, 2), strict=True)}
     complete(tmp_path / "s", plan, hits)
     found = by_name(analyze_study(tmp_path / "s"))
+    price = found["flat"].price
+    assert price is not None
+    assert price.seeds is not None
+    assert price.more_runs is None
+    assert f"a new study with about {price.seeds} seeds ({2 * price.seeds} runs" in price.text
+    assert price.text in found["flat"].sentence
     assert (found["up"].verdict, found["up"].stopped_at, found["up"].paired_seeds) == ("better", 4, 4)
     assert (found["flat"].stopped_at, found["flat"].paired_seeds) == (None, 8)
     assert "Settled at the interim look with 4 seeds" in found["up"].sentence
     assert found["up"].new_images is not None
     looks = [line.split(",")[5] for line in (tmp_path / "s" / "results.csv").read_text().splitlines()[1:]]
     assert sorted(looks) == ["1"] * 12 + ["2"] * 8
+
+
+def test_what_a_look_gave_up_has_no_price(tmp_path: Path) -> None:
+    """Stopped at the first look with its estimate below zero: nothing more of it can be bought in this study."""
+    plan = plan_of(["down", "flat"], 4)
+    judgement = Judgement(margin=0.5, looks=(4, 8), look_levels=look_levels((4, 8)))
+    first = plan.phases[0].model_copy(update={"look": 1})
+    plan = freeze(tmp_path / "s", plan.model_copy(update={"phases": (first,), "judgement": judgement}))
+    base = by_seed([900, 903, 897, 901])
+    hits = {("w", "baseline"): base}
+    for name, shift in {"down": (-20, 9, -14, 3), "flat": (20, -9, 14, -3)}.items():
+        hits["w", name] = {s: base[s] + d for s, d in zip(base, shift, strict=True)}
+    complete(tmp_path / "s", plan, hits)
+    found = by_name(analyze_study(tmp_path / "s"))
+    assert (found["down"].verdict, found["down"].stopped_at, found["down"].price) == ("undecided", 4, None)
+    assert found["flat"].price is not None
+
+
+def test_with_seeds_of_ones_own_the_price_counts_the_baselines_share(tmp_path: Path) -> None:
+    """Four arms of 5 seeds, the baseline with 2 x 5: for each more seed of the arm it runs two more."""
+    names = ["a", "b", "c", "d"]
+    plan = plan_of(names, 1)
+    seeds = {"baseline": range(1, 11)} | {n: range(11 + 5 * i, 16 + 5 * i) for i, n in enumerate(names)}
+    runs = tuple(
+        run for name, own in seeds.items() for run in phase_of(plan, "confirm", list(own), (name,)).runs
+    )
+    judgement = Judgement(margin=0.1, pairing="none")
+    plan = plan.model_copy(update={"phases": (Phase(name="confirm", runs=runs),), "judgement": judgement})
+    freeze(tmp_path / "s", plan)
+    wobble = [15, -12, 8, -16, 5, 11, -9, 14, -13, -3]
+    hits = {
+        ("w", n): {seed: 900 + 7 * (n != "baseline") + wobble[i] for i, seed in enumerate(own)}
+        for n, own in seeds.items()
+    }
+    complete(tmp_path / "s", plan, hits)
+    price = by_name(analyze_study(tmp_path / "s"))["a"].price
+    assert price is not None
+    assert price.seeds is not None
+    assert price.more_runs == 3 * (price.seeds - 5)
+    assert f"about {price.seeds - 5} more seeds ({price.more_runs} runs" in price.text

@@ -1,9 +1,10 @@
 """From runs to verdicts: a family of confirmed comparisons per workload, screening estimates beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
+from math import ceil, sqrt
 from statistics import fmean
 
 import numpy as np
@@ -140,7 +141,7 @@ def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: S
         paired_seeds=len(finding.paired if finding else match.sample.seeds),
         spread=spread(match.arm, match.comparison, plan.judgement),
         ledger=match.arm.arm.ledger,
-        price=_price(finding, plan.judgement, summary, other) if finding and confirmed else None,
+        price=_price(finding, plan.judgement, (summary, other)) if finding and confirmed else None,
         indicative_time_ratio=_ratio(summary, other),
     )
 
@@ -167,9 +168,12 @@ def _relative_error(match: Match, finding: Finding) -> Interval | None:
     return Interval(effect=found[0], low=found[1], high=found[2]) if found else None
 
 
-def _price(finding: Finding, judgement: Judgement, arm: Summary, comparison: Summary) -> Price | None:
-    """What settling an undecided comparison would take, its comparison re-run as well."""
-    if finding.verdict != "undecided":
+def _price(finding: Finding, judgement: Judgement, arms: tuple[Summary, Summary]) -> Price | None:
+    """What settling an undecided comparison would take; `arms`: the arm and its comparison, which runs as well.
+
+    With interim looks seeds cannot be added, so the price is that of a new study; what a look gave up has none.
+    """
+    if finding.verdict != "undecided" or finding.stopped_at is not None:
         return None
     effect, margin, level = finding.accuracy.effect, judgement.margin, judgement.level
     alpha = None if judgement.looks else finding.alpha  # a look's own level is not that of the end
@@ -177,19 +181,27 @@ def _price(finding: Finding, judgement: Judgement, arm: Summary, comparison: Sum
     cost = stats.price(effect, finding.se, n, k, margin, finding.df, level=level, alpha=alpha)
     if cost.seeds is None or cost.more is None:
         return Price(seeds=None, more_runs=None, text="no sensible number of seeds would settle it")
+    each = cost.seeds if judgement.looks else cost.more
+    runs = (each, each)
+    if judgement.pairing == "none":
+        runs = (each, ceil(cost.seeds * sqrt(k)) - ceil(n * sqrt(k)))  # as `study` plans them (Dunnett 1955)
     shown = (
         "a difference" if cost.by == "difference" else f"that it makes no practical difference (±{margin:g})"
     )
-    runs = f"{2 * cost.more} runs{_hours(cost.more, arm, comparison)}"
-    text = f"about {cost.more} more seeds ({runs}) would show {shown}, if the estimate is right"
-    return Price(seeds=cost.seeds, more_runs=2 * cost.more, text=text)
+    seeds = (
+        f"a new study with about {cost.seeds} seeds" if judgement.looks else f"about {cost.more} more seeds"
+    )
+    text = f"{seeds} ({sum(runs)} runs{_hours(runs, arms)}) would show {shown}, if the estimate is right"
+    return Price(seeds=cost.seeds, more_runs=None if judgement.looks else sum(runs), text=text)
 
 
-def _hours(seeds: int, arm: Summary, comparison: Summary) -> str:
-    """The training time of so many more runs of both, in words, where it is known."""
-    if arm.train_seconds is None or comparison.train_seconds is None:
-        return ""
-    hours = seeds * (arm.train_seconds + comparison.train_seconds) / 3600
+def _hours(runs: Sequence[int], arms: Sequence[Summary]) -> str:
+    """The training time of so many more runs of each of these arms, in words, where it is known."""
+    hours = 0.0
+    for count, arm in zip(runs, arms, strict=True):
+        if arm.train_seconds is None:
+            return ""
+        hours += count * arm.train_seconds / 3600
     return f", {hours:.1f} hours of training" if hours >= 0.1 else ""
 
 
