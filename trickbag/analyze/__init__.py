@@ -10,7 +10,7 @@ from trickbag.analyze.gather import Evidence, gather
 from trickbag.analyze.joint import with_time
 from trickbag.analyze.judge import arm_results, judge
 from trickbag.analyze.noise import noise
-from trickbag.analyze.sealed import openings, test_accuracy
+from trickbag.analyze.sealed import check_openings, openings, test_accuracy
 from trickbag.analyze.summary import aliases, summarise
 from trickbag.analyze.table import run_table
 from trickbag.analyze.time import session_note, session_of
@@ -28,9 +28,11 @@ def analyze_study(folder: Path) -> Results:
     """Judge the runs that have ended in a study's folder; may be called at any moment.
 
     The test bits are read only where the plan's chain says that they were opened. Raises InputError where the
-    plan is missing or damaged, or where runs are not those of the plan.
+    plan is missing, damaged or without an opening that earlier results count, or where runs are not those of
+    the plan.
     """
     file = read_plan(folder)
+    check_openings(folder, file)
     evidence = gather(folder, file.plan())
     test = test_accuracy(folder, file, evidence)
     results = _results(file, evidence, test, session_of(folder, file))
@@ -46,7 +48,8 @@ def _results(
     plan, opened = evidence.plan, openings(file)
     names = [workload.name for workload in plan.workloads]
     judged = [judge(evidence, name, test) for name in names]
-    setting = Setting(plan.judgement.margin, len(opened), any(p.name == "confirm" for p in plan.phases))
+    confirming = any(phase.name == "confirm" for phase in plan.phases)
+    setting = Setting(plan.judgement.margin, len(opened), plan.judgement.extensions, confirming)
     arms = with_time(evidence, [arm for found in judged for arm in arm_results(evidence, found)], timing)
     said = tuple(arm.model_copy(update={"sentence": sentence(arm, setting)}) for arm in arms)
     shares = tuple(found for name in names for found in attributions(evidence, name))

@@ -1,12 +1,14 @@
 """How much of a stack each factor carries: the plan's contrasts of cell means, judged as families."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trickbag import stats
+from trickbag.analyze.extended import lost_by_extension
 from trickbag.analyze.family import LEAST_SEEDS, accuracy_of
 from trickbag.analyze.gather import ArmRuns, Evidence
 from trickbag.analyze.words import contrast_sentence
@@ -36,11 +38,13 @@ def _attribution(evidence: Evidence, contrasts: Sequence[Contrast]) -> Attributi
     weights = np.array([_weights(evidence, contrast, list(cells)) for contrast in contrasts])
     images = next(len(w.validation_ids) for w in plan.workloads if w.name == workload)
     level, margin, resolution = plan.judgement.level, plan.judgement.margin, 100 / images
-    found = stats.cell_effects(table, weights, level, resolution)
+    at = partial(stats.cell_effects, table, weights, resolution=resolution)
+    found = at(level)
     if not np.isfinite(found.se).all():
         return None
     verdicts = stats.verdicts(found, margin)
     flags = stats.cell_fragile(table, weights, verdicts, margin, level, resolution)
+    flags |= lost_by_extension(at, verdicts, margin, plan.judgement.extensions)
     total = _total(table, weights, level, resolution) if kind == "shapley" else None
     parts = [
         ContrastResult(

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trickbag import stats
+from trickbag.analyze.extended import lost_by_extension
 from trickbag.errors import InputError
 from trickbag.records.plan import Comparison, Judgement
 from trickbag.records.result import Accuracy, Verdict
@@ -95,9 +97,11 @@ def _paired(judgement: Judgement, samples: Sequence[Sample], resolution: float) 
     """Moderated paired differences."""
     rows, margin, level = [sample.differences for sample in samples], judgement.margin, judgement.level
     correlation = _correlation(samples)
-    found = stats.effects(rows, level, correlation, resolution)
+    at = partial(stats.effects, rows, correlation=correlation, resolution=resolution)
+    found = at(level)
     verdicts = stats.verdicts(found, margin)
-    return found, verdicts, stats.fragile(rows, verdicts, margin, level, correlation, resolution)
+    flags = stats.fragile(rows, verdicts, margin, level, correlation, resolution)
+    return found, verdicts, flags | lost_by_extension(at, verdicts, margin, judgement.extensions)
 
 
 def _unpaired(judgement: Judgement, samples: Sequence[Sample]) -> Judged:
@@ -106,10 +110,11 @@ def _unpaired(judgement: Judgement, samples: Sequence[Sample]) -> Judged:
         raise InputError("pairing: none takes one comparison for all arms; compare them with the baseline")
     arms = [list(sample.arm.values()) for sample in samples]
     comparison = list(samples[0].comparison.values())
-    found = stats.unpaired_effects(arms, comparison, judgement.level)
-    verdicts = stats.verdicts(found, judgement.margin)
-    flags = stats.unpaired_fragile(arms, comparison, verdicts, judgement.margin, judgement.level)
-    return found, verdicts, flags
+    at, margin = partial(stats.unpaired_effects, arms, comparison), judgement.margin
+    found = at(judgement.level)
+    verdicts = stats.verdicts(found, margin)
+    flags = stats.unpaired_fragile(arms, comparison, verdicts, margin, judgement.level)
+    return found, verdicts, flags | lost_by_extension(at, verdicts, margin, judgement.extensions)
 
 
 def _at_looks(

@@ -1,12 +1,13 @@
 """What a practitioner should take from a number, in a sentence."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from trickbag.records.result import Across, ArmResult, ContrastResult, Interval, Longer, Time
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 SHARES = ((0.58, 2 / 3, "two in three"), (0.71, 3 / 4, "three in four"), (0.83, 0.9, "nine in ten"))
-DIFFER = 0.05  # Cochran's Q below this: the workloads' effects differ by more than chance
+DIFFER = 0.05  # Cochran's Q, adjusted for all arms (Holm), below this: effects differ by more than chance
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Setting:
 
     margin: float  # percentage points
     openings: int = 0  # of the test images
+    extensions: int = 0  # times that seeds were added after results could be seen
     confirming: bool = True  # the short-list is known: screened arms that are not on it were dropped
 
 
@@ -22,7 +24,12 @@ def sentence(arm: ArmResult, setting: Setting) -> str:
     """One arm in a few sentences: the claim first, then what qualifies it."""
     if arm.phase == "screen" and arm.selected:
         return _screened(arm, setting)
-    parts = [_claim(arm, setting.margin), *_qualified(arm), *_tested(arm, setting.openings), *_cost(arm)]
+    parts = [
+        _claim(arm, setting.margin),
+        *_qualified(arm, setting.extensions),
+        *_tested(arm, setting.openings),
+        *_cost(arm),
+    ]
     return " ".join(part for part in parts if part)
 
 
@@ -69,13 +76,16 @@ def _screened(arm: ArmResult, setting: Setting) -> str:
     return f"{arm.name}: screened only so far ({seeds}){size.rstrip(',')}: not evidence for or against it."
 
 
-def _qualified(arm: ArmResult) -> list[str]:
+def _qualified(arm: ArmResult, extensions: int = 0) -> list[str]:
     """What limits or supports a claim: fragility, new images, interim looks, divergence, tuning."""
     if arm.verdict == "not analysed":
         return [_diverged(arm)]
     found = []
     if arm.fragile:
-        found.append("Fragile: without one of the seeds, or by a plain paired t test, it reads differently.")
+        stricter = ", or at the stricter level that seeds added after a look ask for" if extensions else ""
+        found.append(
+            f"Fragile: without one of the seeds, or by a plain paired t test{stricter}, it reads differently."
+        )
     if arm.new_images and arm.verdict != "undecided":
         found.append(
             f"For new images like these the interval is {between(arm.new_images.low, arm.new_images.high)}."
@@ -175,18 +185,20 @@ def contrast_sentence(part: ContrastResult, total: Interval | None, margin: floa
     return f"{part.name} carries {size}{whole} {interval}{fragile}."
 
 
-def across_sentence(found: Across) -> str:
-    """Whether an arm does the same everywhere."""
-    clear = [(w, e) for w, e in zip(found.workloads, found.effects, strict=True) if e.low > 0 or e.high < 0]
-    helps = [f"{w} ({signed(e.effect)})" for w, e in clear if e.effect > 0]
-    hurts = [f"{w} ({signed(e.effect)})" for w, e in clear if e.effect < 0]
+def across_sentence(found: Across, helping: Collection[str], hurting: Collection[str]) -> str:
+    """Whether an arm does the same everywhere; `helping`, `hurting`: the workloads whose own family claims it."""
+    effects = dict(zip(found.workloads, found.effects, strict=True))
+    helps, hurts = (
+        [f"{w} ({signed(e.effect)})" for w, e in effects.items() if w in claimed]
+        for claimed in (helping, hurting)
+    )
     count = NUMBERS[len(found.effects)] if len(found.effects) < len(NUMBERS) else str(len(found.effects))
     mean = f"{signed(found.mean.effect)} points on average (95 % interval {between(found.mean.low, found.mean.high)})"
-    if found.heterogeneity_p < DIFFER:
+    if found.heterogeneity_p_adjusted < DIFFER:
         said = [f"helps on {', '.join(helps)}"] * bool(helps) + [f"hurts on {', '.join(hurts)}"] * bool(hurts)
         what = ", ".join(said) or f"{mean} over {count} workloads"
         return (
-            f"{found.name} {what}: effects differ by more than chance (p = {found.heterogeneity_p:.2g}), "
+            f"{found.name} {what}: effects differ by more than chance (p = {found.heterogeneity_p_adjusted:.2g}), "
             "so no single number speaks for other workloads."
         )
     alike = f"about the same on all {count}" if len(found.effects) > 2 else "about the same on both"

@@ -52,7 +52,10 @@ def _study(plan: Plan, **changes: Any) -> tuple[Study, dict[str, Any]]:
 
 
 def _seeds(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """More seeds: for the confirm phase to come, or as one more phase of the arms that are being judged."""
+    """More seeds: for the confirm phase to come, or as one more phase of the arms that are being judged.
+
+    Where results could be seen before, this is counted, and claims of the study are held to a stricter level.
+    """
     old, _ = _study(plan)
     if old.looks:
         raise InputError(
@@ -78,13 +81,16 @@ def _seeds(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> dic
     phase = Phase(
         name="confirm", runs=tuple(runs), rule=f"more seeds by amendment: {len(new.seed_list)} in all"
     )
-    return {"study": plain, "phase": phase.model_dump(mode="json")}
+    body = {"study": plain, "phase": phase.model_dump(mode="json")}
+    if _seen(plan, ended):
+        judged = plan.judgement.model_copy(update={"extensions": plan.judgement.extensions + 1})
+        body["judgement"] = judged.model_dump(mode="json")
+    return body
 
 
 def _looks(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Other looks, as long as nobody can have looked."""
-    seen = [run for p in plan.phases if p.name == "confirm" for run in p.runs if run.id in ended]
-    if seen:
+    if seen := _seen(plan, ended):
         raise InputError(
             f"looks: {len(seen)} of the runs that judge have ended; looks can change only before the first has"
         )
@@ -103,6 +109,11 @@ def _looks(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> dic
         "phases": [phase.model_dump(mode="json") for phase in phases],
         "later": [r.model_dump(mode="json") for r in remaining],
     }
+
+
+def _seen(plan: Plan, ended: Collection[str]) -> list[PlannedRun]:
+    """The runs that judge whose results could be seen."""
+    return [run for p in plan.phases if p.name == "confirm" for run in p.runs if run.id in ended]
 
 
 def _cap(name: str) -> Callable[[Plan, Collection[str], Mapping[str, Any]], dict[str, Any]]:
