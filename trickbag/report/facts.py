@@ -107,6 +107,12 @@ def spread_facts(spread: Spread | None) -> list[Fact]:
     return found
 
 
+def divergence(arm: Summary) -> str:
+    """Whether an arm diverges at another rate than its comparison; empty for what is compared with nothing."""
+    p = arm.spread.diverged_p if isinstance(arm, ArmResult) and arm.spread else None
+    return "" if p is None else f". Its rate of divergence differs {beyond_chance(p)} from its comparison's"
+
+
 def test_effect(arm: ArmResult) -> str:
     """The effect on the test images."""
     assert arm.test is not None
