@@ -69,7 +69,7 @@ def test_opened_test_images_are_judged_by_the_same_test(tmp_path: Path) -> None:
 def test_every_opening_is_logged_and_counted(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     study(folder)
-    for times in ("once", "2 times"):
+    for times in ("once", "twice"):
         done = CliRunner().invoke(app, ["open-test", str(folder)])
         assert done.exit_code == 0, done.output
         assert f"opened {times}:" in " ".join(done.output.split())

@@ -111,6 +111,7 @@ class Judgement(Frozen):
     pairing: Literal["seeds", "none"] = "seeds"  # none: every arm has seeds of its own (Dunnett)
     looks: tuple[int, ...] = ()  # seeds per arm at each interim look, the last is all
     look_levels: tuple[float, ...] = ()  # level of the simultaneous intervals at each look
+    extensions: int = 0  # times that seeds were added after results could be seen
 
 
 class Plan(Frozen):
