@@ -53,7 +53,7 @@ def main(folder: Path) -> int:
         with TemporaryDirectory() as name:
             lay_out(file, [runs[i] for i in rng.permutation(len(runs))], Path(name))
             claimed.append(sum(arm.verdict in CLAIMS for arm in analyze_study(Path(name)).arms))
-    wrong, most = sum(count > 0 for count in claimed), int(binom.ppf(0.99, STUDIES, LEVEL))
+    wrong, most = sum(count > 0 for count in claimed), int(binom.ppf(0.95, STUDIES, LEVEL))
     found = {
         "runs": len(runs),
         "different_accuracies": len({round(a, 6) for a in accuracies}),

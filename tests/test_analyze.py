@@ -73,7 +73,7 @@ def test_partial_and_broken_studies_are_analysed_as_far_as_they_go(tmp_path: Pat
 def test_nothing_finished_yet(tmp_path: Path) -> None:
     freeze(tmp_path / "s", plan_of(["arm"], 3, 1.0))
     results = analyze_study(tmp_path / "s")
-    assert results.bottom_line.startswith("No verdict yet")
+    assert results.bottom_line.startswith("Interim, no claim is made yet: 6 of 6 planned runs are to come.")
     assert results.baseline.mean is None
 
 

@@ -120,4 +120,4 @@ def test_a_study_says_what_the_extension_made_fragile(tmp_path: Path) -> None:
         ("better", False),
         ("better", True),
     ]
-    assert "stricter level" in verdicts[1][0].sentence
+    assert "stricter level that added seeds" in verdicts[1][0].sentence

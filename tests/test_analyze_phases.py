@@ -68,8 +68,9 @@ def test_before_the_short_list_nothing_is_claimed(tmp_path: Path) -> None:
     results = analyze_study(tmp_path / "s")
     assert {arm.verdict for arm in results.arms} == {"not analysed"}
     assert "screened only so far" in by_name(results)["good"].sentence
-    assert "3 were only screened so far" in results.bottom_line
-    assert "phases to come: confirm" in results.bottom_line
+    assert results.bottom_line == (
+        "Interim, no claim is made yet: not all phases have run. The phases to come: confirm."
+    )
 
 
 def test_teachers_candidates_and_longer_baselines_are_no_results(tmp_path: Path) -> None:
@@ -112,7 +113,9 @@ def test_tuning_alone_judges_nothing(tmp_path: Path) -> None:
     arm = by_name(results)["arm"]
     assert (arm.verdict, arm.accuracy, arm.phase) == ("not analysed", None, "tune")
     assert arm.sentence == "arm: tuned so far, not judged."
-    assert results.bottom_line.startswith("No verdict yet")
+    assert results.bottom_line == (
+        "Interim, no claim is made yet: not all phases have run. The phases to come: confirm."
+    )
 
 
 def test_seeds_of_ones_own_are_judged_by_dunnetts_test(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_opened_test_images_are_judged_by_the_same_test(tmp_path: Path) -> None:
 def test_every_opening_is_logged_and_counted(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     study(folder)
-    for times in ("once", "2 times"):
+    for times in ("once", "twice"):
         done = CliRunner().invoke(app, ["open-test", str(folder)])
         assert done.exit_code == 0, done.output
         assert f"opened {times}:" in " ".join(done.output.split())
@@ -100,6 +100,7 @@ def test_what_judges_is_fixed_once_the_test_images_were_seen(tmp_path: Path) -> 
     folder = tmp_path / "s"
     study(folder)
     open_test(folder)
+    (folder / "study.yaml").touch()
     for word in ("seeds=9", "looks=[2, 4]"):
         with pytest.raises(InputError, match=f"^{word[:5]}: the test images were opened.*plan a new study"):
             amend(folder, "more", [word])

@@ -53,7 +53,8 @@ def test_the_sentence_tells_effect_errors_and_new_images(tmp_path: Path) -> None
     assert up.new_images is not None
     assert up.accuracy is not None
     assert (
-        f"For new images like these the interval is {up.new_images.low:+.2f}".replace("-", "−") in up.sentence
+        f"For new images like these the simultaneous interval is {up.new_images.low:+.2f}".replace("-", "−")
+        in up.sentence
     )
     arm, base = (np.array([read_bits(tmp_path / "s" / "runs" / f"{n}-s{s}" / "correct.npz")[1] for s in range(1, 6)])
                  for n in ("up-f1", "baseline-f0"))  # fmt: skip

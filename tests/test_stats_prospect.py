@@ -6,7 +6,14 @@ from scipy import stats as scipy_stats
 from simulated import claims, draw, shared_comparison
 
 from benchmarks.gates.noise import Cell
-from trickbag.stats import contrast_detectable, luck_of_evaluation, minimum_detectable_effect, sight
+from trickbag.stats import (
+    contrast_detectable,
+    luck_of_evaluation,
+    minimum_detectable_effect,
+    sight,
+    unpaired_df,
+    unpaired_effects,
+)
 from trickbag.stats.prospect import planning_df
 
 
@@ -58,9 +65,24 @@ def test_shared_noise_makes_small_effects_visible() -> None:
 def test_hidden_replication_of_a_factorial() -> None:
     """A main effect in 2^3 cells has weights ±1/4: se = sd sqrt(8/16 / n), 7 (n - 1) degrees of freedom."""
     weights = np.tile([-0.25, 0.25], 4)
-    assert contrast_detectable(weights, 4, 1.0, 3) == pytest.approx(
+    assert contrast_detectable(weights, 4, 1.0, 3, cells=8) == pytest.approx(
         minimum_detectable_effect(4, np.sqrt(0.5), 3, df=21.0)
     )
+    assert contrast_detectable(weights, 4, 1.0, 3, cells=8, correlation=0.75) == pytest.approx(
+        contrast_detectable(weights, 4, 1.0, 3, cells=8) / 2
+    )
+
+
+def test_seeds_of_ones_own_are_seen_with_dunnetts_degrees_of_freedom() -> None:
+    """Power .8 within three standard errors of 300 studies: 4 arms of 6 seeds, a baseline of 12."""
+    correlation = (1 - 4**-0.5) / 2
+    effect = sight(6, 1.0, 4, 1.0, correlation, df=unpaired_df).detectable
+    rng, found = np.random.default_rng(0), 0
+    for _ in range(300):
+        arms = rng.normal(size=(4, 6))
+        arms[0] += effect
+        found += unpaired_effects(list(arms), rng.normal(size=12)).low[0] > 0
+    assert found / 300 == pytest.approx(0.8, abs=0.07)
 
 
 def test_luck_of_the_evaluation_set() -> None:

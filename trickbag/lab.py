@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trickbag.analyze import analyze_study
 from trickbag.errors import InputError
-from trickbag.recipe import Machine, parse_overrides
+from trickbag.recipe import Machine, parse_overrides, read_yaml, validate
 from trickbag.records.chain import PLAN, PlanFile, append_entry, read_plan, write_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan
@@ -54,11 +54,26 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
     return standing
 
 
-def machine_of(folder: Path) -> Machine:
-    """The machine block of a frozen study; on what the last digits depend, the plan has the say."""
-    machine = load_study(str(folder / STUDY))[0].machine
-    own = Machine.model_fields
-    return machine.model_copy(update={name: own[name].default for name in ("device", "threads")})
+def machine_of(folder: Path, words: Sequence[str] = ()) -> Machine:
+    """The machine block of a frozen study, with `machine.field=value` overrides.
+
+    On what the last digits depend, the plan has the say. InputError where no study was planned in `folder`.
+    """
+    plain = dict(read_yaml(planned(folder) / STUDY).get("machine", {}))
+    plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
+    for path, value in parse_overrides(words).items():
+        section, _, name = path.partition(".")
+        if section != "machine" or not name:
+            raise InputError(f"{path}: only machine.… can change once a study is planned")
+        plain[name] = value
+    return validate(Machine, plain, "machine")
+
+
+def planned(folder: Path) -> Path:
+    """The folder, which must be one of a planned study."""
+    if not (folder / STUDY).exists():
+        raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
+    return folder
 
 
 def run_phases(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
@@ -100,7 +115,7 @@ def amend(folder: Path, reason: str, words: Sequence[str]) -> Plan:
         raise InputError(
             "amend: a reason is needed; the report prints it: --amend 'two more weeks of GPU time'"
         )
-    with study_lock(folder):
+    with study_lock(planned(folder)):
         file, fields = read_plan(folder), parse_overrides(words)
         _check_still_sealed(file, fields)
         plan = file.plan()

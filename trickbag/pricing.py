@@ -71,9 +71,8 @@ def _noise(results: Results, plan: Plan) -> dict[str, SeedSd]:
 
 
 def _times(results: Results, plan: Plan) -> dict[tuple[str, str], float]:
-    """Seconds of training per run, where every arm of the plan has been run; else nothing."""
-    known = {(s.fingerprint): s.train_seconds for s in (*results.baselines, *results.arms)}
-    needed = {arm.fingerprint for arm in plan.arms if arm.role == "arm"}
-    if not needed or any(known.get(fingerprint) is None for fingerprint in needed):
-        return {}
-    return {(arm.workload, arm.name): known.get(arm.fingerprint) or 0.0 for arm in plan.arms}
+    """Seconds of training per run, where every arm that the plan may run has been run; else nothing."""
+    known = {(s.workload, s.fingerprint): s.train_seconds for s in (*results.baselines, *results.arms)}
+    found = {(arm.workload, arm.name): known.get((arm.workload, arm.fingerprint)) for arm in plan.arms}
+    times = {key: seconds for key, seconds in found.items() if seconds is not None}
+    return times if len(times) == len(found) else {}

@@ -102,7 +102,8 @@ def _power(name: str, cell: Cell, counts: Mapping[str, float], studies: int) -> 
     if cell.k == 1:
         known = difference_power(EFFECT * sqrt(cell.n / 2), cell.n - 1, ALPHA)
         band = (known - three_se(known, studies), known + three_se(known, studies))
-    limit = LIMIT if cell.n >= SEEDS_FOR_CLAIMS and studies >= 10_000 else inf
+    chance = three_se(LIMIT, studies) if studies < 10_000 else 0.0
+    limit = LIMIT + chance if cell.n >= SEEDS_FOR_CLAIMS else inf
     return [
         Gate(POWER, name, "share found", *proportion(counts["found"], studies), *band),
         Gate(POWER, name, "share found, not fragile", *proportion(counts["found lasting"], studies)),

@@ -6,7 +6,7 @@ from math import inf, sqrt
 
 from benchmarks.gates.bands import error_band
 from benchmarks.gates.designs import LOOKS, Spread, contrasts, looks, time, unpaired
-from benchmarks.gates.gate import ALPHA, LIMIT, Gate, Scenario, proportion, three_se
+from benchmarks.gates.gate import ALPHA, JUDGES, LIMIT, Gate, Scenario, proportion, three_se
 from benchmarks.gates.images import crossed
 from benchmarks.gates.noise import Cell, Kind
 from benchmarks.gates.prices import priced
@@ -38,7 +38,11 @@ OWN_SEEDS = {
     "SD ratio 1:3 in halves": Cell(sds=(1, *[1] * 5, *[3] * 5)),
 }
 BASELINE_RUNS = 16  # about √10 times as many
-STAGE_SOURCES = ("trickbag/stats", "trickbag/study", "trickbag/analyze", "trickbag/records")
+STAGE_SOURCES = (
+    *JUDGES,
+    *(f"trickbag/study/{name}.py" for name in ("choose", "phases", "runs", "simulate", "stages")),
+    "trickbag/analyze/family.py",
+)
 
 
 def scenarios() -> list[Scenario]:
@@ -54,7 +58,7 @@ def _contrasts() -> list[Scenario]:
             partial(contrasts, kind, spread, 5),
             partial(_claims, CONTRASTS, f"{kind}, {spread} noise", spread == "normal"),
             share,
-            ("trickbag/stats", "trickbag/study/design/weights.py"),
+            (*JUDGES, "trickbag/study/design/weights.py"),
         )
         for kind in ("main effects", "interactions", "Shapley shares")
         for spread, share in SPREADS.items()

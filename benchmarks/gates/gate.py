@@ -33,6 +33,22 @@ class Gate:
         return self.low <= self.value <= self.high
 
 
+# What judges; the rest of trickbag.stats describes noise, time and plans, and changes no rate.
+_NAMES = (
+    "cells",
+    "claims",
+    "family",
+    "moderated",
+    "noise",
+    "pooled",
+    "price",
+    "sequential",
+    "unpaired",
+    "verdict",
+)
+JUDGES = tuple(f"trickbag/stats/{name}.py" for name in _NAMES)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """Studies of one kind: how they are simulated, and what the sums over them must show."""
@@ -41,7 +57,7 @@ class Scenario:
     simulate: Callable[[np.random.Generator, int], Counts]  # a generator, how many studies
     gates: Callable[[Mapping[str, float], int], list[Gate]]  # the sums, over how many studies
     share: float = 1.0  # of the number of studies that is asked for
-    sources: tuple[str, ...] = ("trickbag/stats",)  # files and folders whose change asks for a new simulation
+    sources: tuple[str, ...] = JUDGES  # files and folders whose change asks for a new simulation
 
 
 def proportion(count: float, studies: int) -> tuple[float, float]:

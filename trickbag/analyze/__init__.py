@@ -14,11 +14,11 @@ from trickbag.analyze.sealed import check_openings, openings, test_accuracy
 from trickbag.analyze.summary import aliases, summarise
 from trickbag.analyze.table import run_table
 from trickbag.analyze.time import session_note, session_of
-from trickbag.analyze.words import Setting, sentence
+from trickbag.analyze.words import INTERIM, Setting, sentence
 from trickbag.records.chain import PlanFile, read_plan
 from trickbag.records.files import provenance, write_record, write_text
 from trickbag.records.plan import Plan
-from trickbag.records.result import RESULTS, Amendment, PhaseNote, Results, Summary
+from trickbag.records.result import RESULTS, Across, Amendment, PhaseNote, Results, Summary
 from trickbag.records.timing import TimingFile
 
 TABLE = "results.csv"
@@ -49,13 +49,13 @@ def _results(
     names = [workload.name for workload in plan.workloads]
     judged = [judge(evidence, name, test) for name in names]
     confirming = any(phase.name == "confirm" for phase in plan.phases)
-    setting = Setting(plan.judgement.margin, len(opened), plan.judgement.extensions, confirming)
+    setting = Setting(plan.judgement.margin, len(opened), confirming, plan.judgement.extensions)
     arms = with_time(evidence, [arm for found in judged for arm in arm_results(evidence, found)], timing)
     said = tuple(arm.model_copy(update={"sentence": sentence(arm, setting)}) for arm in arms)
     shares = tuple(found for name in names for found in attributions(evidence, name))
-    alike = across(judged, plan.judgement.level)
     baselines = tuple(_baseline(evidence, name) for name in names)
     missing = len(plan.runs) - len(evidence.records)
+    alike = _as_far(across(judged, plan.judgement.level), bool(missing or plan.later))
     return Results(
         study=plan.study["name"],
         question=plan.study["question"],
@@ -64,6 +64,8 @@ def _results(
         margin=plan.judgement.margin,
         time_margin=plan.judgement.time_margin,
         level=plan.judgement.level,
+        pairing=plan.judgement.pairing,
+        extensions=plan.judgement.extensions,
         baseline=baselines[0],
         baselines=baselines,
         arms=said,
@@ -90,6 +92,13 @@ def _results(
         machine=plan.machine,
         provenance=provenance(),
     )
+
+
+def _as_far(found: tuple[Across, ...], unfinished: bool) -> tuple[Across, ...]:
+    """The summaries over workloads, marked where runs are to come."""
+    if not unfinished:
+        return found
+    return tuple(one.model_copy(update={"sentence": f"{INTERIM}{one.sentence}"}) for one in found)
 
 
 def phase_notes(plan: Plan) -> tuple[PhaseNote, ...]:

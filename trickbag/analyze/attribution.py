@@ -46,6 +46,7 @@ def _attribution(evidence: Evidence, contrasts: Sequence[Contrast]) -> Attributi
     flags = stats.cell_fragile(table, weights, verdicts, margin, level, resolution)
     flags |= lost_by_extension(at, verdicts, margin, plan.judgement.extensions)
     total = _total(table, weights, level, resolution) if kind == "shapley" else None
+    interim = any(set(cell.planned) - cell.records.keys() for cell in cells.values())
     parts = [
         ContrastResult(
             workload=workload,
@@ -54,12 +55,14 @@ def _attribution(evidence: Evidence, contrasts: Sequence[Contrast]) -> Attributi
             accuracy=accuracy_of(found, i),
             verdict=verdicts[i],
             fragile=bool(flags[i]),
+            interim=interim,
             p_adjusted=float(found.p_adjusted[i]),
         )
         for i, contrast in enumerate(contrasts)
     ]
     said = [p.model_copy(update={"sentence": contrast_sentence(p, total, margin)}) for p in parts]
-    return Attribution(workload=workload, kind=kind, parts=tuple(said), total=total)
+    orders = plan.study.get("orders") if kind == "shapley" else None
+    return Attribution(workload=workload, kind=kind, parts=tuple(said), total=total, orders=orders)
 
 
 def _cells(evidence: Evidence, contrasts: Sequence[Contrast]) -> Mapping[str, ArmRuns]:

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from trickbag.analyze.words import DIFFER, between, signed
+from trickbag.analyze.words import DIFFER, between
+from trickbag.records.numerals import points as signed
+from trickbag.records.numerals import times
 from trickbag.records.plan import Plan
 from trickbag.records.result import Across, ArmResult, Attribution
 
@@ -29,14 +31,37 @@ def bottom_line(
     attributions: Sequence[Attribution] = (),
     across: Sequence[Across] = (),
 ) -> str:
-    """The answer, in a few sentences; `missing` runs are to come. Fragile claims are counted apart."""
-    interim = f"Interim, with {missing} runs to come: no claim yet. " if missing else ""
-    to_come = f" The phases to come: {', '.join(rule.phase for rule in plan.later)}." if plan.later else ""
-    if not arms or all(arm.verdict == "not analysed" and not arm.selected for arm in arms):
-        return f"No verdict yet: too few runs have finished.{to_come}"
-    parts = [_counts(arms, plan), _best(arms), _kept(arms), _hurting(arms)]
-    parts += [_carries(attributions), _differing(across), _tested(arms, openings)]
-    return f"{interim}{' '.join(part for part in parts if part)}{to_come}"
+    """The answer, in a few sentences; `missing` runs are to come. Fragile claims are counted apart.
+
+    While runs or phases are to come it says so, and neither counts nor names a gain: nobody should stop a study
+    where its numbers happen to look well.
+    """
+    if missing or plan.later:
+        parts = [_unfinished(plan, missing), added_seeds(plan)]
+    elif not arms or all(arm.verdict == "not analysed" and not arm.selected for arm in arms):
+        parts = ["No verdict: too few runs have finished."]
+    else:
+        parts = [_counts(arms, plan), added_seeds(plan), _best(arms), _kept(arms), _hurting(arms)]
+        parts += [_carries(attributions), _differing(across), _tested(arms, openings)]
+    return " ".join(part for part in parts if part)
+
+
+def _unfinished(plan: Plan, missing: int) -> str:
+    """How much is to come."""
+    runs = f"{missing} of {len(plan.runs)} planned runs {'is' if missing == 1 else 'are'} to come"
+    phases = f" The phases to come: {', '.join(rule.phase for rule in plan.later)}." if plan.later else ""
+    return f"Interim, no claim is made yet: {runs if missing else 'not all phases have run'}.{phases}"
+
+
+def added_seeds(plan: Plan) -> str:
+    """That seeds were added after results could be seen, and what that does to the verdicts; empty if none were."""
+    count = plan.judgement.extensions
+    if not count:
+        return ""
+    return (
+        f"Seeds were added {times(count)} after results could be seen: verdicts that do not also hold at a much "
+        "stricter level are marked fragile for that."
+    )
 
 
 def _kind(arm: ArmResult) -> str:
@@ -50,23 +75,19 @@ def _kind(arm: ArmResult) -> str:
 def _counts(arms: Sequence[ArmResult], plan: Plan) -> str:
     """How many comparisons ended how."""
     counts = Counter(_kind(arm) for arm in arms)
-    phrases = PHRASES if _confirming(plan) else {**PHRASES, "dropped": "{} were only screened so far"}
-    said = [_number(phrases[kind], counts[kind]) for kind in phrases if counts[kind]]
-    where = f" on {len(plan.workloads)} workloads" if len(plan.workloads) > 1 else ""
+    said = [_number(PHRASES[kind], counts[kind]) for kind in PHRASES if counts[kind]]
+    error = f"{1 - plan.judgement.level:.0%}".replace("%", " %")
+    several = len(plan.workloads) > 1
+    where = f" on {len(plan.workloads)} workloads ({error} per workload)" if several else ""
     margin = plan.judgement.margin
     noun = "comparison" if len(arms) == 1 else "comparisons"
-    return f"Of {len(arms)} {noun}{where} (margin {margin:g} point{'s' * (margin != 1)}), {', '.join(said)}."
+    return f"Of {len(arms)} {noun} (margin {margin:g} point{'s' * (margin != 1)}){where}, {', '.join(said)}."
 
 
 def _number(phrase: str, count: int) -> str:
     """A phrase with its count, its verb made to agree."""
     first, verb, *rest = phrase.format(count).split(" ", 2)
     return " ".join([first, SINGULAR.get(verb, verb) if count == 1 else verb, *rest])
-
-
-def _confirming(plan: Plan) -> bool:
-    """Whether the short-list is known."""
-    return any(phase.name == "confirm" for phase in plan.phases)
 
 
 def _claims(arms: Sequence[ArmResult], *verdicts: str) -> list[ArmResult]:
@@ -131,10 +152,9 @@ def _tested(arms: Sequence[ArmResult], openings: int) -> str:
     gains = [arm for arm in _claims(arms, "better", "better but small") if arm.test]
     if not openings or not gains or gains[0].test is None:
         return ""
-    times = "once" if openings == 1 else f"{openings} times"
     test = gains[0].test
     return (
-        f"On the test images, opened {times}, {_name(gains[0], arms)} gains {signed(test.effect)} points "
+        f"On the test images, opened {times(openings)}, {_name(gains[0], arms)} gains {signed(test.effect)} points "
         f"({between(test.low, test.high)})."
     )
 
@@ -156,7 +176,7 @@ def not_claimed(plan: Plan, timed: bool, opened: bool, attributed: bool) -> str:
     `timed`: a timing session was run. `opened`: the test images were. `attributed`: interactions or shares of
     a stack were estimated.
     """
-    several = len(plan.workloads) > 1
+    several, extensions = len(plan.workloads) > 1, plan.judgement.extensions
     tuned = any(arm.ledger.level == "T1" for arm in plan.arms if arm.role == "arm")
     said = [
         "networks and data sets beyond these workloads" if several else "other networks and data sets",
@@ -166,10 +186,19 @@ def not_claimed(plan: Plan, timed: bool, opened: bool, attributed: bool) -> str:
         else "other hyper-parameters (nothing was tuned: T0)",
         "images of another kind than these",
     ]
+    if any(arm.recipe.get("loss", {}).get("distillation") for arm in plan.arms):
+        said.append("another teacher")
+    if extensions:
+        said.append(
+            f"an error rate as if all seeds had been planned: seeds were added {times(extensions)} after results "
+            "could be seen, and verdicts that do not also hold at a much stricter level are marked fragile for that"
+        )
     if not timed:
         said.append("training time, since no timing session was run")
     if plan.contrasts and not attributed:
         said.append("shares of the stack, since its cells have not all finished on two common seeds")
+    elif attributed and plan.study.get("orders"):
+        said.append("shares with other random orders, whose sampling the intervals leave out")
     elif not attributed:
         said.append("that effects add up")
     if not opened and any(workload.test_images for workload in plan.workloads):

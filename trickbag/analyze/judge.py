@@ -130,6 +130,7 @@ def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: S
         comparison=pair.comparison,
         verdict=finding.verdict if finding and confirmed else "not analysed",
         fragile=finding.fragile if finding and confirmed else False,
+        interim=_interim(plan, match, finding),
         accuracy=finding.accuracy if finding else None,
         selected=match.phase == "screen" and bool(match.sample.seeds),
         stopped_at=finding.stopped_at if finding else None,
@@ -137,13 +138,21 @@ def _result(plan: Plan, match: Match, judged: Judged, summary: Summary, other: S
         new_images=_new_images(match, finding) if finding else None,
         test=test.accuracy if test else None,
         test_mean=fmean(on_test.values()) if on_test else None,
-        p_adjusted=finding.p_adjusted if finding and confirmed else None,
+        p_adjusted=finding.p_adjusted if finding and confirmed and not plan.judgement.looks else None,
         paired_seeds=len(finding.paired if finding else match.sample.seeds),
         spread=spread(match.arm, match.comparison, plan.judgement),
         ledger=match.arm.arm.ledger,
         price=_price(finding, plan.judgement, (summary, other)) if finding and confirmed else None,
         indicative_time_ratio=_ratio(summary, other),
     )
+
+
+def _interim(plan: Plan, match: Match, finding: Finding | None) -> bool:
+    """Whether confirming runs of either side, or a look at them, are to come; what a look has settled stays."""
+    if match.phase != "confirm" or (finding and finding.stopped_at is not None):
+        return False
+    waiting = any(set(side.planned) - side.records.keys() for side in (match.arm, match.comparison))
+    return waiting or (finding is not None and any(rule.phase == "confirm" for rule in plan.later))
 
 
 def _new_images(match: Match, finding: Finding) -> Interval | None:

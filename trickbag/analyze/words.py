@@ -3,11 +3,15 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from trickbag.records.numerals import points as signed
+from trickbag.records.numerals import times
 from trickbag.records.result import Across, ArmResult, ContrastResult, Interval, Longer, Time
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 SHARES = ((0.58, 2 / 3, "two in three"), (0.71, 3 / 4, "three in four"), (0.83, 0.9, "nine in ten"))
-DIFFER = 0.05  # Cochran's Q, adjusted for all arms (Holm), below this: effects differ by more than chance
+DIFFER = 0.05  # p of equal effects, Holm over all arms: below, workloads differ by more than chance
+
+INTERIM = "Interim, not a claim yet: "
 
 
 @dataclass(frozen=True)
@@ -16,21 +20,17 @@ class Setting:
 
     margin: float  # percentage points
     openings: int = 0  # of the test images
-    extensions: int = 0  # times that seeds were added after results could be seen
     confirming: bool = True  # the short-list is known: screened arms that are not on it were dropped
+    extensions: int = 0  # times that seeds were added after results could be seen
 
 
 def sentence(arm: ArmResult, setting: Setting) -> str:
     """One arm in a few sentences: the claim first, then what qualifies it."""
     if arm.phase == "screen" and arm.selected:
         return _screened(arm, setting)
-    parts = [
-        _claim(arm, setting.margin),
-        *_qualified(arm, setting.extensions),
-        *_tested(arm, setting.openings),
-        *_cost(arm),
-    ]
-    return " ".join(part for part in parts if part)
+    parts = [_claim(arm, setting.margin), *_qualified(arm, setting), *_tested(arm, setting.openings)]
+    text = " ".join(part for part in [*parts, *_cost(arm)] if part)
+    return f"{INTERIM}{text}" if arm.interim else text
 
 
 def _claim(arm: ArmResult, margin: float) -> str:
@@ -39,11 +39,11 @@ def _claim(arm: ArmResult, margin: float) -> str:
     if arm.phase == "tune":
         return f"{name}: tuned so far, not judged."
     if a is None or arm.verdict == "not analysed":
-        return f"{name}: too few finished seeds to say anything."
+        return f"{name} has too few finished seeds to say anything."
     size, interval = f"{signed(a.effect)} points", f"95 % interval {between(a.low, a.high)}"
     raises, lowers, makes = (
         ("seems to raise", "seems to lower", "seems to make")
-        if arm.fragile
+        if arm.fragile or arm.interim
         else ("raises", "lowers", "makes")
     )
     errors, seeds = _errors(arm.relative_error), arm.paired_seeds or arm.seeds
@@ -76,19 +76,18 @@ def _screened(arm: ArmResult, setting: Setting) -> str:
     return f"{arm.name}: screened only so far ({seeds}){size.rstrip(',')}: not evidence for or against it."
 
 
-def _qualified(arm: ArmResult, extensions: int = 0) -> list[str]:
+def _qualified(arm: ArmResult, setting: Setting) -> list[str]:
     """What limits or supports a claim: fragility, new images, interim looks, divergence, tuning."""
     if arm.verdict == "not analysed":
         return [_diverged(arm)]
     found = []
     if arm.fragile:
-        stricter = ", or at the stricter level that seeds added after a look ask for" if extensions else ""
-        found.append(
-            f"Fragile: without one of the seeds, or by a plain paired t test{stricter}, it reads differently."
-        )
+        added = ", or at the much stricter level that added seeds ask for," if setting.extensions else ""
+        found.append(f"Fragile: by the robust cross-check{added} it reads differently.")
     if arm.new_images and arm.verdict != "undecided":
         found.append(
-            f"For new images like these the interval is {between(arm.new_images.low, arm.new_images.high)}."
+            "For new images like these the simultaneous interval is "
+            f"{between(arm.new_images.low, arm.new_images.high)}."
         )
     if arm.stopped_at is not None and arm.verdict == "undecided":
         found.append(f"Stopped at the interim look with {arm.stopped_at} seeds, its estimate below zero.")
@@ -109,9 +108,8 @@ def _tested(arm: ArmResult, openings: int) -> list[str]:
     """The effect on the test images, once they were opened."""
     if arm.test is None:
         return []
-    times = "once" if openings == 1 else f"{openings} times"
     size = f"{signed(arm.test.effect)} points (95 % interval {between(arm.test.low, arm.test.high)})"
-    return [f"On the test images, opened {times}: {size}."]
+    return [f"On the test images, opened {times(openings)}: {size}."]
 
 
 def _cost(arm: ArmResult) -> list[str]:
@@ -120,24 +118,24 @@ def _cost(arm: ArmResult) -> list[str]:
     if arm.time and arm.time_verdict in ("faster", "slower"):
         kept = ", accuracy kept within the margin" if arm.faster_and_kept else ""
         found.append(f"It trains {speed(arm.time)}{kept}.")
-    if arm.equals_longer and arm.verdict not in ("undecided", "not analysed"):
-        found.append(f"As accurate as {arm.comparison} trained {_times(arm.equals_longer)} as long.")
+    if arm.equals_longer:
+        found.append(f"As accurate as {arm.comparison} trained {_longer(arm.equals_longer)}.")
     return found
 
 
 def speed(time: Time) -> str:
-    """A ratio of training times in words: `12 % faster (11 to 13 %)`, as a change of training time."""
+    """A ratio of training times as a change of training time: `in 12.0 % less time (11.0 to 13.0 %)`."""
     changes = sorted(100 * abs(ratio - 1) for ratio in (time.low, time.high))
     word = "less" if time.ratio < 1 else "more"
     bounds = f"{changes[0]:.1f} to {changes[1]:.1f} %"
     return f"in {100 * abs(time.ratio - 1):.1f} % {word} time ({bounds})"
 
 
-def _times(longer: Longer) -> str:
-    """How many times as long, with its bounds where they are known."""
+def _longer(longer: Longer) -> str:
+    """How many times as long, with the bounds of an interval of its own where they are known."""
     low = "?" if longer.low is None else f"{longer.low:.2f}"
     high = "?" if longer.high is None else f"{longer.high:.2f}"
-    return f"{longer.times:.2f} times ({low} to {high})"
+    return f"{longer.times:.2f} times as long ({low} to {high}, an interval of its own)"
 
 
 def _errors(relative: Interval | None) -> str:
@@ -164,6 +162,11 @@ def part_of(share: float) -> str:
 
 def contrast_sentence(part: ContrastResult, total: Interval | None, margin: float) -> str:
     """A factor's share in one sentence."""
+    return (INTERIM if part.interim else "") + _share(part, total, margin)
+
+
+def _share(part: ContrastResult, total: Interval | None, margin: float) -> str:
+    """What a factor carries."""
     a, size = part.accuracy, f"{signed(part.accuracy.effect)} points"
     interval = f"(95 % interval {between(a.low, a.high)})"
     fragile = ", but not robustly (fragile)" if part.fragile else ""
@@ -203,11 +206,6 @@ def across_sentence(found: Across, helping: Collection[str], hurting: Collection
         )
     alike = f"about the same on all {count}" if len(found.effects) > 2 else "about the same on both"
     return f"{found.name}: {alike} as far as these seeds can tell, {mean}."
-
-
-def signed(value: float) -> str:
-    """A number with its sign, the minus as long as the plus."""
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def between(low: float, high: float) -> str:

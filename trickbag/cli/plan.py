@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from trickbag.cli.stages import AsJson, Fields, planned
+from trickbag.cli.stages import AsJson, Fields
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
@@ -32,7 +32,7 @@ def plan(
     """Show every arm and run, what they cost and what they can see; freeze the plan, or amend a frozen one."""
     fields = fields or []
     if amend is not None:
-        _amend(planned(Path(study)), amend, fields)
+        _amend(Path(study), amend, fields)
     elif Path(study).is_dir():
         _frozen(Path(study), fields, like, as_json)
     else:
@@ -59,7 +59,7 @@ def _frozen(folder: Path, fields: list[str], like: Path | None, as_json: bool) -
         return
     from trickbag.lab import machine_of
 
-    _show(made, machine_of(planned(folder)), folder, like, as_json)
+    _show(made, machine_of(folder), folder, like, as_json)
 
 
 def _new(study: str, fields: list[str], out: Path | None, like: Path | None, as_json: bool) -> None:
@@ -87,5 +87,5 @@ def _show(made: Plan, machine: Machine, base: Path, like: Path | None, as_json: 
     if as_json:
         Console().print_json(data=asdict(found))
     else:
-        show_price(found, made.judgement.margin, Console())
+        show_price(found, made, Console())
     check_outlook(made, found.outlooks)

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from trickbag.pricing import Price
+from trickbag.records.plan import Plan
 from trickbag.study.prospect import Outlook
 
 FAMILIES = {  # one, several
@@ -14,13 +15,16 @@ FAMILIES = {  # one, several
 }
 
 
-def show_price(price: Price, margin: float, console: Console) -> None:
+def show_price(price: Price, plan: Plan, console: Console) -> None:
     """Print what a plan costs and what it can see."""
     console.print(f"[bold]price[/]: {price.runs} runs{_hours(price)}", highlight=False)
+    cap = (plan.study.get("cap") or {}).get("hours")
+    if cap is not None and price.seconds > 3600 * cap:
+        console.print(f"[yellow]cap.hours: {cap:g} hours of training will not do: runs will be left over[/]")
     several = len({outlook.workload for outlook in price.outlooks}) > 1
     for outlook in price.outlooks:
         prefix = f"{outlook.workload}: " if several else ""
-        console.print(escape(f"{prefix}{_sight(outlook, margin)}"), highlight=False)
+        console.print(escape(f"{prefix}{_sight(outlook, plan.judgement.margin)}"), highlight=False)
     for sd in {outlook.sd for outlook in price.outlooks}:
         console.print(f"[dim]seed SD {sd.value:.2f} points, {escape(sd.source)}[/]", highlight=False)
 

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from trickbag.errors import InputError
-from trickbag.recipe import Machine, parse_overrides, read_yaml, validate
+from trickbag.recipe import Machine
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.", show_default=False)]
 Out = Annotated[
@@ -32,10 +31,10 @@ def study(
     fields: Fields = None,
 ) -> None:
     """Plan, run, analyze and report a study; the same command continues an interrupted one."""
-    from trickbag.lab import freeze
+    from trickbag.lab import freeze, machine_of
 
     freeze(file, out, fields or [])
-    failed = _run(out, machine_of(out, []))
+    failed = _run(out, machine_of(out))
     analyze(out)
     report(out)
     raise typer.Exit(1 if failed else 0)
@@ -43,6 +42,8 @@ def study(
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
+    from trickbag.lab import machine_of
+
     raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
 
 
@@ -85,25 +86,6 @@ def open_test(folder: Folder) -> None:
     from trickbag.lab import open_test as open_test_bits
 
     print_test(open_test_bits(folder), Console())
-
-
-def planned(folder: Path) -> Path:
-    """The folder, which must be one of a planned study."""
-    if not (folder / STUDY).exists():
-        raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
-    return folder
-
-
-def machine_of(folder: Path, fields: list[str]) -> Machine:
-    """The study's machine block, with overrides; on what the last digits depend, the plan has the say."""
-    plain = dict(read_yaml(planned(folder) / STUDY).get("machine", {}))
-    plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
-    for path, value in parse_overrides(fields).items():
-        section, _, name = path.partition(".")
-        if section != "machine" or not name:
-            raise InputError(f"{path}: only machine.… can change once a study is planned")
-        plain[name] = value
-    return validate(Machine, plain, "machine")
 
 
 def _run(folder: Path, machine: Machine) -> int:

@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trickbag.records.result import ArmResult, Results
-from trickbag.report.wording import interval, number, points, share
+from trickbag.report.wording import interval, number, points, share, times
 
 
 def print_test(results: Results, console: Console) -> None:
@@ -22,8 +22,8 @@ def print_test(results: Results, console: Console) -> None:
         if arm.test_mean is not None:
             table.add_row(*([escape(arm.workload)] if several else []), *_cells(arm))
     console.print(table)
-    times = "once" if results.test_openings == 1 else f"{results.test_openings} times"
-    console.print(f"The test images were opened {times}: {', '.join(results.openings)}.", highlight=False)
+    count = times(results.test_openings)
+    console.print(f"The test images were opened {count}: {', '.join(results.openings)}.", highlight=False)
 
 
 def _cells(arm: ArmResult) -> list[str]:

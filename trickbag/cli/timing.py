@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from trickbag.cli.stages import Fields, Folder, machine_of
+from trickbag.cli.stages import Fields, Folder
 from trickbag.recipe import parse_overrides, validate
 from trickbag.records.plan import Plan
 from trickbag.records.timing import TIMING, TimingFile
@@ -19,6 +19,7 @@ def time(folder: Folder, fields: Fields = None) -> None:
 
     Fields: rounds=10, steps=… (of a turn), machine.….
     """
+    from trickbag.lab import machine_of
     from trickbag.records.chain import read_plan
     from trickbag.run.timing import time_study
     from trickbag.run.turns import Turns

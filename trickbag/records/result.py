@@ -42,7 +42,10 @@ class Time(Frozen):
 
 
 class Longer(Frozen):
-    """How many times as long the baseline must train to reach the arm's accuracy; the bounds may be open."""
+    """How many times as long the baseline must train to reach the arm's accuracy; the bounds may be open.
+
+    The interval is its own, not simultaneous with those of other arms.
+    """
 
     times: float
     low: float | None
@@ -115,14 +118,15 @@ class ArmResult(Summary):
     comparison: str
     verdict: Verdict
     fragile: bool = False
+    interim: bool = False  # confirming runs of either side, or a look at them, are to come: no claim yet
     accuracy: Accuracy | None = None
     selected: bool = False  # a screening estimate: it helped to choose the arm, so it is optimistic
     stopped_at: int | None = None  # seeds at the interim look that settled it
-    relative_error: Interval | None = None  # change of the error rate in percent of the comparison's
+    relative_error: Interval | None = None  # change of the error rate, % of the comparison's, simultaneous
     new_images: Interval | None = None  # effect on new images like these (seeds x images), simultaneous
     test: Accuracy | None = None  # on the test images, once they were opened
     test_mean: float | None = None  # percent
-    p_adjusted: float | None = None
+    p_adjusted: float | None = None  # None with interim looks: a look's own p-value is not the study's
     paired_seeds: int = 0
     spread: Spread | None = None
     ledger: Ledger = Ledger()
@@ -131,7 +135,7 @@ class ArmResult(Summary):
     time: Time | None = None
     indicative_time_ratio: float | None = None  # from runs side by side: no claim
     faster_and_kept: bool = False  # not less accurate by the margin, and faster: one joint claim
-    equals_longer: Longer | None = None
+    equals_longer: Longer | None = None  # of claims that are neither fragile nor interim
     to_target: ToTarget | None = None
     sentence: str = ""  # what a practitioner should take from it
 
@@ -145,17 +149,22 @@ class ContrastResult(Frozen):
     accuracy: Accuracy
     verdict: Verdict
     fragile: bool
+    interim: bool = False  # runs of its cells are to come: no claim yet
     p_adjusted: float
     sentence: str = ""
 
 
 class Attribution(Frozen):
-    """A stack's gain shared out among its factors; Shapley values sum to the total exactly."""
+    """A stack's gain shared out among its factors; Shapley values sum to the total exactly.
+
+    Shares of sampled orders: their intervals speak about seeds, and leave out the sampling of the orders.
+    """
 
     workload: str
     kind: Literal["main_effect", "interaction", "shapley"]
     parts: tuple[ContrastResult, ...]
     total: Interval | None = None  # of the whole stack over the baseline, where both are arms
+    orders: int | None = None  # random orders that Shapley shares are averaged over; None: all orders
 
 
 class Across(Frozen):
@@ -169,7 +178,7 @@ class Across(Frozen):
     prediction: Interval | None  # where the effect on another such workload would lie
     tau: float  # SD of the true effects between workloads, percentage points
     i_squared: float  # share of the scatter that is not chance, 0 to 1
-    heterogeneity_p: float  # Cochran's Q
+    heterogeneity_p: float  # Welch's (1951) test of equal effects
     heterogeneity_p_adjusted: float = 1.0  # Holm, over the arms of the study
     sentence: str = ""
 
@@ -239,6 +248,8 @@ class Results(Frozen):
     margin: float
     time_margin: float = 2.0  # percent of training time that make no practical difference
     level: float
+    pairing: Literal["seeds", "none"] = "seeds"  # none: every arm has seeds of its own
+    extensions: int = 0  # times that seeds were added after results could be seen
     baseline: Summary  # of the first workload
     baselines: tuple[Summary, ...]  # of every workload
     arms: tuple[ArmResult, ...]

@@ -17,6 +17,7 @@ from trickbag.report.wording import (
     times,
 )
 
+INTERIM, FRAGILE = "interim", "fragile"
 JOINT = "faster, accuracy kept"
 OPTIMISTIC = "selected, optimistic"
 
@@ -35,10 +36,11 @@ def level(arm: ArmResult) -> str:
     return "T0, drop-in" if ledger.level == "T0" else f"T1: {numbered(ledger.points, 'point')} each"
 
 
-def marks(arm: ArmResult) -> tuple[tuple[str, str], ...]:
-    """Short flags beside a verdict, each with its explanation."""
+def marks(arm: ArmResult, extensions: int = 0) -> tuple[tuple[str, str], ...]:
+    """Short flags beside a verdict, each with its explanation; `extensions`: how often seeds were added."""
     found = {
-        "fragile": ("the robust cross-check does not share this verdict", arm.fragile),
+        INTERIM: ("runs of this comparison are to come: no claim yet", arm.interim),
+        FRAGILE: (fragile_meaning(extensions), arm.fragile),
         JOINT: ("one claim: not less accurate by the margin, and faster", arm.faster_and_kept),
         f"stopped at {arm.stopped_at} seeds": ("an interim look settled it", arm.stopped_at is not None),
         OPTIMISTIC: ("a screening estimate: it helped to choose the arm", arm.selected),
@@ -46,11 +48,20 @@ def marks(arm: ArmResult) -> tuple[tuple[str, str], ...]:
     return tuple((words, meaning) for words, (meaning, holds) in found.items() if holds)
 
 
+def fragile_meaning(extensions: int) -> str:
+    """Why a verdict is fragile, in a study to which seeds were added so many times after results could be seen."""
+    if extensions:
+        return "the robust cross-check, or the stricter level that added seeds ask for, does not share this verdict"
+    return "the robust cross-check does not share this verdict"
+
+
 def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
     """All that is known of an arm beyond its row of the verdict table."""
     found, sure = list[Fact](), f"{share(results.level)} interval"
     if change := arm.relative_error:
-        found.append(Fact("Error rate", f"{measured(change, 1)} %", f"change of the comparison's, {sure}"))
+        found.append(
+            Fact("Error rate", f"{measured(change, 1)} %", f"change of the comparison's, simultaneous {sure}")
+        )
     if new := arm.new_images:
         meaning = f"effect with new seeds and new images like these, simultaneous {sure}"
         found.append(Fact("On new images, pp", measured(new), meaning))
@@ -58,7 +69,7 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
         mean = f"; its accuracy there is {number(arm.test_mean)} %" if arm.test_mean is not None else ""
         found.append(Fact("On the test images, pp", test_effect(arm), f"{opened(results)}{mean}"))
     if arm.equals_longer:
-        meaning = "the baseline would have to train this much longer to be as accurate"
+        meaning = "the baseline would have to train this long to be as accurate; an interval of its own"
         found.append(Fact("In training time", longer(arm.equals_longer), meaning))
     if arm.faster_and_kept:
         meaning = f"not less accurate by the margin of {number(results.margin)} pp, and faster: one claim"
@@ -105,6 +116,12 @@ def spread_facts(spread: Spread | None) -> list[Fact]:
         said = f"differs {beyond_chance(spread.diverged_p)}"
         found.append(Fact("Rate of divergence", said, "from the comparison's"))
     return found
+
+
+def divergence(arm: Summary) -> str:
+    """Whether an arm diverges at another rate than its comparison; empty for what is compared with nothing."""
+    p = arm.spread.diverged_p if isinstance(arm, ArmResult) and arm.spread else None
+    return "" if p is None else f". Its rate of divergence differs {beyond_chance(p)} from its comparison's"
 
 
 def test_effect(arm: ArmResult) -> str:

@@ -24,6 +24,7 @@ from trickbag.report.wording import (
     number,
     numbered,
     share,
+    times,
 )
 
 ATTRIBUTION = {
@@ -37,7 +38,7 @@ ATTRIBUTION = {
     ),
     "shapley": (
         "Shapley shares",
-        "Each factor's share of the stack's gain, averaged over all orders of adding them; the shares sum to "
+        "Each factor's share of the stack's gain, averaged over {} orders of adding them; the shares sum to "
         "the whole stack's gain exactly.",
     ),
 }
@@ -49,6 +50,14 @@ INTERACTION = {
     "undecided": "undecided",
     "not analysed": "not analysed",
 }
+
+
+def attribution_meaning(shares: Attribution) -> str:
+    """What the shares are; of sampled orders also what their intervals leave out."""
+    text = ATTRIBUTION[shares.kind][1]
+    if shares.orders is None:
+        return text.format("all")
+    return f"{text.format(f'{shares.orders} random')} Intervals leave out the sampling of the orders."
 
 
 def part_verdict(part: ContrastResult) -> str:
@@ -128,14 +137,27 @@ def scope_lines(results: Results) -> tuple[str, ...]:
     test = "no number here is from it" if not results.test_openings else "its numbers are marked as test"
     images = "; those intervals are given apart, and labelled" if new else ""
     levels = {level(arm) for arm in results.arms}
+    seeds = "the same seeds" if results.pairing == "seeds" else "seeds of each arm's own"
+    added = f"Seeds were added {times(results.extensions)} after results could be seen, so a verdict is fragile, too, "
+    added += "where it does not hold at a much stricter level."
     return (
         *(f"{name}: {text}" if len(results.baselines) > 1 else text for name, text in results.scope.items()),
-        f"Effects are differences of mean accuracy in percentage points (pp) over the same seeds; their "
+        f"Effects are differences of mean accuracy in percentage points (pp) over {seeds}; their "
         f"intervals are simultaneous {sure} intervals.",
+        families(results.level),
+        *([added] if results.extensions else []),
         f"Intervals speak about new seeds on this evaluation set. New images would widen them{images}.",
         f"The declared margin of practical interest is ±{number(results.margin)} pp.",
         f"Tuning before judging: {'; '.join(sorted(levels)) or 'none'}.",
         f"All choices were made on validation images; {opened(results)}, {test}.",
+    )
+
+
+def families(level: float) -> str:
+    """Over what the error rate holds."""
+    return (
+        f"The {share(1 - level)} of error holds per workload and per kind of claim (the comparisons; each kind of "
+        "share), not over all of a study's families together."
     )
 
 

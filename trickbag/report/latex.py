@@ -4,9 +4,10 @@ import re
 import unicodedata
 
 from trickbag.records.result import ArmResult, Results
-from trickbag.report.facts import level, opened
+from trickbag.report.facts import FRAGILE, INTERIM, JOINT, fragile_meaning, level, opened
+from trickbag.report.findings import families
 from trickbag.report.groups import Group, groups, label
-from trickbag.report.wording import interval, number, numbered, points, ratio, share, visible
+from trickbag.report.wording import interval, number, numbered, points, ratio, share, times, visible
 
 MOST_ROWS = 40  # of a table that fits on a page; more go on in the next one
 SPECIAL = {
@@ -90,7 +91,7 @@ def _row(arm: ArmResult, group: Group, timed: bool, tested: bool) -> list[str]:
     cells = [label(arm, group), f"{points(a.effect)} {interval(a.low, a.high)}" if a else "–"]
     if tested:
         cells.append(f"{points(t.effect)} {interval(t.low, t.high)}" if t else "–")
-    flags = ["fragile"] * arm.fragile + ["faster, accuracy kept"] * arm.faster_and_kept
+    flags = [INTERIM] * arm.interim + [FRAGILE] * arm.fragile + [JOINT] * arm.faster_and_kept
     cells.append(arm.verdict + (f" ({'; '.join(flags)})" if flags else ""))
     if timed:
         cells.append(ratio(time.ratio, time.low, time.high) if time else "–")
@@ -109,8 +110,13 @@ def _caption(group: Group, results: Results) -> str:
         f"Margin of practical interest ±{number(results.margin)} points.",
         f"Tuning: {'; '.join(sorted({level(arm) for arm in group.judged})) or 'none'}.",
     ]
+    told.append(families(results.level))
+    if any(arm.interim for arm in group.judged):
+        told.append("Interim: runs of the comparison are to come, so nothing is claimed yet.")
     if any(arm.fragile for arm in group.judged):
-        told.append("Fragile: a robust cross-check does not share the verdict.")
+        told.append(f"Fragile: {fragile_meaning(results.extensions)}.")
+    if results.extensions:
+        told.append(f"Seeds were added {times(results.extensions)} after results could be seen.")
     if group.timed:
         told.append(f"Time ratios: simultaneous {sure} intervals from an exclusive timing session.")
     if results.test_openings:

@@ -11,7 +11,7 @@ def attributions(group: Group, level: float) -> list[str]:
     """Who carries the stack."""
     found = []
     for shares in group.attributions:
-        title, meaning = findings.ATTRIBUTION[shares.kind]
+        title, meaning = findings.ATTRIBUTION[shares.kind][0], findings.attribution_meaning(shares)
         rows = [
             [escape(part.name), effect(part.accuracy), _part(part), escape(part.sentence)]
             for part in shares.parts
@@ -24,8 +24,9 @@ def attributions(group: Group, level: float) -> list[str]:
 
 def _part(part: ContrastResult) -> str:
     """The verdict on a factor."""
-    flag = " (fragile)" if part.fragile else ""
-    return f"{SIGNS[part.verdict].symbol} {findings.part_verdict(part)}{flag}"
+    flags = [facts.INTERIM] * part.interim + [facts.FRAGILE] * part.fragile
+    said = f" ({', '.join(flags)})" if flags else ""
+    return f"{SIGNS[part.verdict].symbol} {findings.part_verdict(part)}{said}"
 
 
 def across(results: Results) -> str:

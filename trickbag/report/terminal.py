@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from trickbag.records.result import ArmResult, Results
-from trickbag.report.facts import marks, short_price
+from trickbag.report.facts import FRAGILE, INTERIM, marks, short_price
 from trickbag.report.groups import Axis, Group, axis, context, groups
-from trickbag.report.terminal_findings import effect_text, findings, text
+from trickbag.report.terminal_findings import effect_text, findings, flags, text
 from trickbag.report.wording import SIGNS, TIME_SIGNS, number, ratio, share
 
 FULL = 86  # columns that the words take; what is left goes to the drawing, up to WIDEST
@@ -122,9 +122,8 @@ def _verdict(arm: ArmResult, layout: Layout) -> Text:
     """Symbol and word, the flags, and the price of settling it."""
     sign = SIGNS[arm.verdict]
     said = Text.assemble((f"{sign.symbol} {arm.verdict}", sign.style))
-    if arm.fragile:
-        said.append(" (fragile)", "yellow")
-    lines = [words for words, _ in marks(arm) if words != "fragile"]
+    said.append_text(flags(arm.interim, arm.fragile))
+    lines = [words for words, _ in marks(arm) if words not in (INTERIM, FRAGILE)]
     if arm.price:
         lines.append(short_price(arm.price))
     if arm.time and not layout.timed:

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trickbag.records.result import Accuracy, Attribution, Interval, Results
-from trickbag.report.facts import OPTIMISTIC, level
+from trickbag.report.facts import FRAGILE, INTERIM, OPTIMISTIC, level
 from trickbag.report.findings import (
     ATTRIBUTION,
     dropped_title,
@@ -51,8 +51,7 @@ def attribution_table(shares: Attribution, level: float) -> Table:
     for part in shares.parts:
         sign = SIGNS[part.verdict]
         said = Text.assemble((f"{sign.symbol} {part_verdict(part)}", sign.style))
-        if part.fragile:
-            said.append(" (fragile)", "yellow")
+        said.append_text(flags(part.interim, part.fragile))
         table.add_row(text(part.name, "bold"), effect_text(part.accuracy), said)
     return table
 
@@ -75,6 +74,12 @@ def effect_text(value: Accuracy | Interval | None) -> Text:
     if value is None:
         return Text("–", "dim")
     return Text.assemble((points(value.effect), "bold"), (f" {interval(value.low, value.high)}", "not bold"))
+
+
+def flags(interim: bool, fragile: bool) -> Text:
+    """What takes from a verdict, beside it."""
+    words = [INTERIM] * interim + [FRAGILE] * fragile
+    return Text(f" ({', '.join(words)})" if words else "", "yellow")
 
 
 def text(words: str, style: str = "") -> Text:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trickbag.records.numerals import numbered as numbered
+from trickbag.records.numerals import points as points
+from trickbag.records.numerals import times as times
 from trickbag.records.result import Accuracy, Interval
 
 CHARTS_MISSING = "Charts need the packages altair and vl-convert-python; the tables say the same."
@@ -51,12 +54,6 @@ def visible(words: str) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """A plain number, or a dash for what is not known."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def points(value: float, digits: int = 2) -> str:
-    """A signed number of percentage points or percent."""
-    text = f"{value:+.{digits}f}"
-    return f"{0:.{digits}f}" if not float(text) else text.replace("-", "−")
 
 
 def interval(low: float, high: float, digits: int = 2) -> str:
@@ -111,16 +108,6 @@ def duration(seconds: float | None) -> str:
 def time_unit(longest: float) -> tuple[int, str]:
     """Seconds per unit, and the unit, in which times of up to `longest` seconds are read best."""
     return (1, "s") if longest < 120 else (60, "min") if longest < 7200 else (3600, "h")
-
-
-def times(count: int) -> str:
-    """How often."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def numbered(count: int, noun: str) -> str:
-    """A count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def listed(values: tuple[int, ...]) -> str:

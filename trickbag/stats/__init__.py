@@ -18,7 +18,7 @@ from trickbag.stats.noise import (
     seed_noise,
 )
 from trickbag.stats.price import Price, minimum_detectable_effect, price
-from trickbag.stats.prospect import Sight, contrast_detectable, luck_of_evaluation, sight
+from trickbag.stats.prospect import Sight, contrast_detectable, luck_of_evaluation, sight, unpaired_df
 from trickbag.stats.relative import relative_error
 from trickbag.stats.sequential import Looks, fragile_looks, judge_looks, look_levels
 from trickbag.stats.spread import equal_sd_p, outlying
@@ -71,6 +71,7 @@ __all__ = [
     "single_step_p",
     "time_to_target",
     "times_longer",
+    "unpaired_df",
     "unpaired_effects",
     "unpaired_fragile",
     "verdict",

@@ -1,6 +1,8 @@
 """What a plan will be able to see before anything has run: the smallest effect it shows, the price of equivalence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,26 +39,39 @@ def sight(
     correlation: float = 0.0,
     power: float = 0.8,
     level: float = 0.95,
+    df: Callable[[int, int], float] | None = None,
 ) -> Sight:
-    """What `n` shared seeds will see in a family of `k` comparisons with one baseline.
+    """What `n` seeds will see in a family of `k` comparisons with one baseline.
 
-    `seed_sd`: SD between the seeds of one arm; `correlation`: of two arms with the same seed.
+    `seed_sd`: SD between the seeds of one arm; `correlation`: of two arms with the same seed; `df`: degrees of
+    freedom for (n, k), those of moderated paired differences if None.
     """
-    sd = seed_sd * float(np.sqrt(2 * (1 - correlation)))
+    sd, freedom = seed_sd * float(np.sqrt(2 * (1 - correlation))), df or planning_df
+    chance = partial(_equivalence, sd=sd, k=k, margin=margin, level=level, df=freedom)
+    seeds = fewest_seeds(lambda more: chance(more) >= power, 3)
     return Sight(
-        detectable=minimum_detectable_effect(n, sd, k, power, level, planning_df(n, k)),
-        equivalence_chance=_equivalence(n, sd, k, margin, level),
-        equivalence_seeds=_equivalence_seeds(sd, k, margin, power, level),
+        detectable=minimum_detectable_effect(n, sd, k, power, level, freedom(n, k)),
+        equivalence_chance=chance(n),
+        equivalence_seeds=None if seeds > MOST_SEEDS else seeds,
     )
 
 
 def contrast_detectable(
-    weights: ArrayLike, n: int, seed_sd: float, k: int, power: float = 0.8, level: float = 0.95
+    weights: ArrayLike,
+    n: int,
+    seed_sd: float,
+    k: int,
+    cells: int,
+    correlation: float = 0.0,
+    power: float = 0.8,
+    level: float = 0.95,
 ) -> float:
-    """The smallest contrast of cell means that `n` seeds show in a family of `k`; `weights` [cells]."""
-    w = np.asarray(weights, dtype=np.float64)
-    sd = seed_sd * float(np.sqrt(np.square(w).sum()))
-    return minimum_detectable_effect(n, sd, k, power, level, (w.size - 1.0) * (n - 1))
+    """The smallest contrast of cell means that `n` seeds show in a family of `k`, from a fit of so many `cells`.
+
+    What all cells of a seed have in common cancels: the variance of one seed is sd² (1 - correlation) Σw².
+    """
+    sd = seed_sd * float(np.sqrt((1 - correlation) * np.square(np.asarray(weights)).sum()))
+    return minimum_detectable_effect(n, sd, k, power, level, (cells - 1.0) * (n - 1))
 
 
 def planning_df(n: int, k: int) -> float:
@@ -64,6 +79,11 @@ def planning_df(n: int, k: int) -> float:
     if k <= FEWEST:
         return n - 1.0
     return n - 1 + LENT * float(known_df(np.full(k, n - 1.0), SHARED)[0])
+
+
+def unpaired_df(n: int, k: int) -> float:
+    """Degrees of freedom of Dunnett's pooled variance: k arms of n seeds, a baseline of n √k."""
+    return k * (n - 1.0) + float(np.ceil(n * np.sqrt(k))) - 1
 
 
 def luck_of_evaluation(images: int, error: float = CONVERGED_ERROR) -> float:
@@ -75,13 +95,9 @@ def luck_of_evaluation(images: int, error: float = CONVERGED_ERROR) -> float:
     return 100 * float(np.sqrt(error / 2 / images))
 
 
-def _equivalence(n: int, sd: float, k: int, margin: float, level: float) -> float:
+def _equivalence(
+    n: int, sd: float, k: int, margin: float, level: float, df: Callable[[int, int], float]
+) -> float:
     """The chance that n seeds show equivalence where there is no difference at all."""
     distance = margin * float(np.sqrt(n)) / sd
-    return equivalence_power(distance, distance, planning_df(n, k), sidak_level(k, 2 * level - 1))
-
-
-def _equivalence_seeds(sd: float, k: int, margin: float, power: float, level: float) -> int | None:
-    """The fewest seeds with which that chance is `power`."""
-    seeds = fewest_seeds(lambda n: _equivalence(n, sd, k, margin, level) >= power, 3)
-    return None if seeds > MOST_SEEDS else seeds
+    return equivalence_power(distance, distance, df(n, k), sidak_level(k, 2 * level - 1))

@@ -11,6 +11,7 @@ from trickbag.records.plan import Plan
 
 LARGE = 10  # margins: an effect so large is the most that a study is planned for
 FEWEST_SEEDS = 3  # a claim from two seeds is always fragile
+MOST_SEEDS = 300  # beyond which nobody goes
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,35 @@ def expected_sd(plan: Plan, workload: str, measured: Mapping[str, SeedSd]) -> Se
     return SeedSd(value, words, False)
 
 
-def outlooks(plan: Plan, measured: Mapping[str, SeedSd] = NOTHING) -> list[Outlook]:
-    """What the plan can see, for every workload and family of claims."""
+def outlooks(plan: Plan, measured: Mapping[str, SeedSd] = NOTHING, seeds: int | None = None) -> list[Outlook]:
+    """What the plan can see, for every workload and family of claims; `seeds` instead of the planned number."""
+    n = seeds or seeds_per_arm(plan)
+    return [
+        outlook
+        for workload in plan.workloads
+        for outlook in _outlooks(plan, workload.name, expected_sd(plan, workload.name, measured), n)
+    ]
+
+
+def _outlooks(plan: Plan, workload: str, sd: SeedSd, n: int) -> list[Outlook]:
+    """The families of one workload."""
+    claims, judge = _claims(plan, workload), plan.judgement
+    level = judge.look_levels[-1] if judge.look_levels else judge.level
+    own = [contrast for contrast in plan.contrasts if contrast.workload == workload]
+    cells = len({name for contrast in own for name in contrast.weights})
     found = []
-    for workload in (w.name for w in plan.workloads):
-        seeds, claims = seeds_per_arm(plan), _claims(plan, workload)
-        sd, margin, level = expected_sd(plan, workload, measured), plan.judgement.margin, plan.judgement.level
+    if claims:
+        df = stats.unpaired_df if judge.pairing == "none" else None
         shared = _shared_noise(plan, sd, claims)
-        seen = stats.sight(seeds, sd.value, claims, margin, shared, level=level) if claims else None
-        if seen:
-            found.append(Outlook(workload, "comparison", claims, seeds, sd, seen.detectable, seen))
-        own = [contrast for contrast in plan.contrasts if contrast.workload == workload]
-        for kind in dict.fromkeys(contrast.kind for contrast in own):
-            family = [list(contrast.weights.values()) for contrast in own if contrast.kind == kind]
-            each = (stats.contrast_detectable(w, seeds, sd.value, len(family), level=level) for w in family)
-            found.append(Outlook(workload, kind, len(family), seeds, sd, max(each), None))
+        seen = stats.sight(n, sd.value, claims, judge.margin, shared, level=level, df=df)
+        found.append(Outlook(workload, "comparison", claims, n, sd, seen.detectable, seen))
+    for kind in dict.fromkeys(contrast.kind for contrast in own):
+        rows = [list(contrast.weights.values()) for contrast in own if contrast.kind == kind]
+        widest = max(
+            stats.contrast_detectable(w, n, sd.value, len(rows), cells, sd.correlation, level=level)
+            for w in rows
+        )
+        found.append(Outlook(workload, kind, len(rows), n, sd, widest, None))
     return found
 
 
@@ -118,14 +133,12 @@ def _is_blind(outlook: Outlook, margin: float) -> bool:
     return outlook.detectable > LARGE * margin and chance < 0.5
 
 
-def _enough(plan: Plan, outlook: Outlook) -> str:
-    """How many seeds would show an effect of ten margins."""
-    margin, level = plan.judgement.margin, plan.judgement.level
-    for seeds in range(outlook.seeds + 1, 1001):
-        if (
-            stats.sight(seeds, outlook.sd.value, outlook.claims, margin, level=level).detectable
-            <= LARGE * margin
-        ):
+def _enough(plan: Plan, blind: Outlook) -> str:
+    """How many seeds would show an effect of ten margins in that family."""
+    limit = LARGE * plan.judgement.margin
+    for seeds in range(blind.seeds + 1, MOST_SEEDS):
+        again = _outlooks(plan, blind.workload, blind.sd, seeds)
+        if next(o for o in again if o.family == blind.family).detectable <= limit:
             return f"{seeds} seeds"
     return "a larger margin or more evaluation images"
 
