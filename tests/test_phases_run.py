@@ -39,9 +39,9 @@ def make(machine: Machine, **fields: object) -> Study:
     return Study.model_validate(own)
 
 
-def links(folder: Path) -> list[str]:
-    """The hashes of the chain: over what every entry says."""
-    return [entry.hash for entry in read_plan(folder).entries]
+def links(folder: Path) -> list[object]:
+    """What every entry of a folder's chain says; its hash covers, too, when it was written."""
+    return [(e.kind, e.body, e.reason, e.finished_runs) for e in read_plan(folder).entries]
 
 
 def train_here(folder: Path, machine: Machine) -> None:
