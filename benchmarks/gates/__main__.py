@@ -60,6 +60,7 @@ def main() -> int:
             if not store.current(found, scenario, studies):
                 found[scenario.name] = store.entry(scenario, studies, simulate(scenario, studies, pool))
                 store.write(found)
+            studies = found[scenario.name]["studies"]
             new = scenario.gates(found[scenario.name]["counts"], studies)
             gates += [(gate, studies) for gate in new]
             for gate in new:

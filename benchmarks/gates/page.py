@@ -12,7 +12,7 @@ PATH = ROOT / "docs" / "error_rates.md"
 HEAD = """# Can I trust this? Our error rates, measured
 
 Written by `make gates`, not by hand. Every line comes from simulated studies whose truth is known, judged by the
-functions that `trickbag analyze` calls: {studies:,} studies per line, fewer where a line says so. Seeds are fixed,
+functions that `trickbag analyze` calls: {studies:,} studies per line, or as many as the line says. Seeds are fixed,
 so the same code gives the same page. Raw counts: [`gates.json`](../benchmarks/results/gates.json).
 
 {verdict}

@@ -35,9 +35,9 @@ def entry(scenario: Scenario, studies: int, counts: Counts) -> dict[str, Any]:
 
 
 def current(found: dict[str, Any], scenario: Scenario, studies: int) -> bool:
-    """Whether a scenario was simulated with this many studies and today's code."""
+    """Whether a scenario was simulated with at least this many studies and today's code."""
     kept = found.get(scenario.name, {})
-    return (kept.get("studies"), kept.get("sources")) == (studies, digest(scenario.sources))
+    return bool(kept) and kept["studies"] >= studies and kept["sources"] == digest(scenario.sources)
 
 
 @cache

@@ -10,6 +10,7 @@ from statistics import fmean
 import numpy as np
 
 from trickbag import stats
+from trickbag.analyze.extended import extension_level
 from trickbag.analyze.family import LEAST_SEEDS, Finding, Sample, judge_family
 from trickbag.analyze.gather import ArmRuns, Evidence
 from trickbag.analyze.noise import spread
@@ -180,12 +181,14 @@ def _relative_error(match: Match, finding: Finding) -> Interval | None:
 def _price(finding: Finding, judgement: Judgement, arms: tuple[Summary, Summary]) -> Price | None:
     """What settling an undecided comparison would take; `arms`: the arm and its comparison, which runs as well.
 
-    With interim looks seeds cannot be added, so the price is that of a new study; what a look gave up has none.
+    Seeds added now must show it at the stricter level of an extension. With interim looks seeds cannot be added, so
+    the price is that of a new study; what a look gave up has none.
     """
     if finding.verdict != "undecided" or finding.stopped_at is not None:
         return None
     effect, margin, level = finding.accuracy.effect, judgement.margin, judgement.level
-    alpha = None if judgement.looks else finding.alpha  # a look's own level is not that of the end
+    stricter = (1 - extension_level(judgement.extensions + 1)) / (1 - level)
+    alpha = None if judgement.looks else finding.alpha * stricter  # a look's own level is not that of the end
     n, k = finding.seeds, finding.family
     cost = stats.price(effect, finding.se, n, k, margin, finding.df, level=level, alpha=alpha)
     if cost.seeds is None or cost.more is None:
