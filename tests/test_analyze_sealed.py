@@ -159,3 +159,14 @@ def test_opening_is_refused_while_anything_is_open(tmp_path: Path) -> None:
         assert len(read_plan(tmp_path / name).entries) == 1
     with pytest.raises(InputError, match=r"plan\.json: no such file"):
         open_test(tmp_path / "nothing")
+
+
+def test_an_opening_that_cannot_be_read_is_not_logged(tmp_path: Path) -> None:
+    """One sealed file is empty: one clear line, and the chain is as it was."""
+    folder = tmp_path / "s"
+    study(folder)
+    next((folder / "runs").glob("arm*/test.sealed.npz")).write_bytes(b"")
+    before = (folder / "plan.json").read_bytes()
+    with pytest.raises(InputError, match="sealed"):
+        open_test(folder)
+    assert (folder / "plan.json").read_bytes() == before

@@ -131,6 +131,13 @@ def test_a_wrong_baseline_of_one_of_several_workloads_says_which(machine: Machin
         plan(machine, workloads=[loads[0], {"name": "lost", "baseline": "nowhere"}])
 
 
+def test_overrides_reach_into_parts_of_the_study() -> None:
+    loaded, _ = load_study("digits_demo", ["cap.runs=500", "screen.keep=2", "tune.points=4"])
+    assert (loaded.cap and loaded.cap.runs, loaded.screen and loaded.screen.keep) == (500, 2)
+    assert loaded.tune
+    assert loaded.tune.points == 4
+
+
 def test_overrides_address_the_study_or_its_baseline() -> None:
     loaded, _ = load_study(
         "digits_demo", ["seeds=3", "budget.epochs=2", "machine.workers=1", "model.width=0.5"]
@@ -248,6 +255,7 @@ def test_wrong_seeds(seeds: object, message: str) -> None:
         ),
         ("factors=[{trick: mixup, replica: 1}]", "`replica` repeats the baseline"),
         ("teacher={sets: {}}", "teacher: unknown field 'sets'; did you mean 'set'?"),
+        ("workloads=[{name: x}, {name: x}]", "workloads: two are called 'x'; give each a name of its own"),
         ("workloads=[{nam: x}]", "workloads.0: unknown field 'nam'; did you mean 'name'?"),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from trickbag.analyze import analyze_study
+from trickbag.analyze.sealed import check_sealed
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, parse_overrides, read_yaml, validate
 from trickbag.records.chain import PLAN, PlanFile, append_entry, read_plan, write_plan
@@ -121,7 +122,8 @@ def amend(folder: Path, reason: str, words: Sequence[str]) -> Plan:
         plan = file.plan()
         ended = _records(folder, plan)
         body = amendment(plan, ended.keys(), fields)
-        return append_entry(folder, "amendment", body, reason.strip(), len(ended)).plan()
+        said = f"{reason.strip()} ({' '.join(words)})"
+        return append_entry(folder, "amendment", body, said, len(ended)).plan()
 
 
 def _check_still_sealed(file: PlanFile, fields: Collection[str]) -> None:
@@ -158,13 +160,14 @@ def conduct(
 def open_test(folder: Path) -> Results:
     """Open the sealed test bits of a finished study: logged in the plan's chain, counted, then analyzed.
 
-    Raises InputError, and logs nothing, where runs are unfinished, phases are still to come, or there are no
-    test images.
+    Raises InputError, and logs nothing, where runs are unfinished, phases are still to come, there are no test
+    images, or the bits of a run cannot be read.
     """
     _check_openable(folder, read_plan(folder).plan())
     with study_lock(folder):
         plan = read_plan(folder).plan()
         _check_openable(folder, plan)
+        check_sealed(folder, plan)
         append_entry(folder, "opening", {}, "", finished=len(plan.runs))
     results = analyze_study(folder)
     write_report(folder)

@@ -127,18 +127,29 @@ def _hurting(arms: Sequence[ArmResult]) -> str:
 
 
 def _carries(attributions: Sequence[Attribution]) -> str:
-    """The factor that clearly carries most of each stack."""
+    """The factor that clearly carries most of each stack; without shares of a stack, the factors that clearly act."""
     said = []
+    shared = any(found.kind == "shapley" for found in attributions)
     for found in attributions:
         clear = [p for p in found.parts if p.verdict in ("better", "better but small") and not p.fragile]
         if found.kind == "shapley" and found.total and clear:
             most = max(clear, key=lambda part: part.accuracy.effect)
-            where = f" on {found.workload}" if len({a.workload for a in attributions}) > 1 else ""
             said.append(
-                f"Of the stack's {signed(found.total.effect)} points{where}, {most.name} carries the most: "
-                f"{signed(most.accuracy.effect)} ({between(most.accuracy.low, most.accuracy.high)})."
+                f"Of the stack's {signed(found.total.effect)} points{_on(found, attributions)}, {most.name} carries "
+                f"the most: {signed(most.accuracy.effect)} ({between(most.accuracy.low, most.accuracy.high)})."
             )
+        acting = [
+            p for p in found.parts if p.verdict in ("better", "better but small", "worse") and not p.fragile
+        ]
+        if found.kind == "main_effect" and acting and not shared:
+            effects = _listed([f"{part.name} {signed(part.accuracy.effect)}" for part in acting])
+            said.append(f"Main effects in points{_on(found, attributions)}: {effects}.")
     return " ".join(said)
+
+
+def _on(found: Attribution, attributions: Sequence[Attribution]) -> str:
+    """Where, if there are several workloads."""
+    return f" on {found.workload}" if len({a.workload for a in attributions}) > 1 else ""
 
 
 def _differing(across: Sequence[Across]) -> str:

@@ -37,7 +37,7 @@ def costs(plan: Plan, runs: Runs, timing: TimingFile | None) -> tuple[CostPoint,
     for workload in plan.workloads:
         shown = _shown(runs, workload.name)
         whole = whole_runs(plan, shown, session)
-        accuracy = {found.arm.name: _t_interval(list(found.accuracy.values())) for found in shown}
+        accuracy = {found.arm.name: _t_interval(list(found.accuracy.values()), most=100.0) for found in shown}
         names = [name for name in accuracy if name in whole.seconds]
         front = pareto_front([(whole.seconds[name].effect, accuracy[name].effect) for name in names])
         points += [
@@ -186,13 +186,17 @@ def _first_epoch(record: RunRecord, target: float) -> int | None:
     return next((row.epoch for row in record.epochs if row.top1 is not None and row.top1 >= target), None)
 
 
-def _t_interval(values: ArrayLike) -> Interval:
-    """The mean with its 95 % t interval; a single value stands alone."""
+def _t_interval(values: ArrayLike, most: float = np.inf) -> Interval:
+    """The mean with its 95 % t interval, kept within 0 and `most`; a single value stands alone."""
     x = np.asarray(values, dtype=np.float64)
     half = float(critical_t(0.05, x.size - 1) * x.std(ddof=1) / np.sqrt(x.size)) if x.size > 1 else 0.0
-    return Interval(effect=float(x.mean()), low=float(x.mean()) - half, high=float(x.mean()) + half)
+    mean = float(x.mean())
+    return Interval(effect=mean, low=max(mean - half, 0.0), high=min(mean + half, most))
 
 
 def _log_t_interval(values: ArrayLike) -> Interval:
     """The geometric mean with its 95 % t interval."""
-    return Interval(**{k: float(np.exp(v)) for k, v in _t_interval(np.log(values)).model_dump().items()})
+    log = np.log(np.asarray(values, dtype=np.float64))
+    half = critical_t(0.05, log.size - 1) * log.std(ddof=1) / np.sqrt(log.size) if log.size > 1 else 0.0
+    bounds = (float(np.exp(log.mean() + sign * half)) for sign in (0, -1, 1))
+    return Interval(**dict(zip(("effect", "low", "high"), bounds, strict=True)))

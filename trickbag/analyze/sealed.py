@@ -7,8 +7,9 @@ import numpy as np
 from trickbag.analyze.gather import Evidence, images_bits, percent
 from trickbag.errors import InputError
 from trickbag.records.chain import PLAN, Entry, PlanFile
+from trickbag.records.plan import Plan
 from trickbag.records.result import RESULTS, read_results
-from trickbag.records.run import SEALED
+from trickbag.records.run import SEALED, read_run
 
 
 def openings(file: PlanFile) -> tuple[Entry, ...]:
@@ -30,6 +31,18 @@ def check_openings(folder: Path, file: PlanFile) -> None:
             f"{folder / PLAN}: {counted} openings of the test images, but {RESULTS} counts {earlier}: its last "
             f"entries were lost; restore {PLAN} from a copy"
         )
+
+
+def check_sealed(folder: Path, plan: Plan) -> None:
+    """InputError where the sealed bits of a confirming run that is done are missing, damaged or of other images.
+
+    Nothing of them is told: an opening is logged only once all of them can be read.
+    """
+    ids = {workload.name: np.arange(workload.test_images) for workload in plan.workloads}
+    for run in [run for phase in plan.phases if phase.name == "confirm" for run in phase.runs]:
+        record = read_run(folder / "runs" / run.id)
+        if record and record.status == "done" and len(ids[run.workload]):
+            images_bits(folder / "runs" / run.id / SEALED, ids[run.workload], "test")
 
 
 def test_accuracy(folder: Path, file: PlanFile, evidence: Evidence) -> dict[str, float]:

@@ -71,7 +71,10 @@ def total(shares: Attribution) -> str:
         return ""
     equal = {"shapley": "The shares sum to it.", "main_effect": "Main effects need not sum to it."}
     text = f"The whole stack gains {measured(shares.total)} pp over the baseline."
-    return f"{text} {equal.get(shares.kind, '')}".strip()
+    note = (
+        "This interval rests on the spread of all arms together, the verdict's on its own differences alone."
+    )
+    return " ".join(filter(None, (text, equal.get(shares.kind), note)))
 
 
 def prediction(across: Across) -> str:

@@ -49,14 +49,17 @@ def load_study(name_or_path: str, overrides: Sequence[str] = ()) -> tuple[Study,
     return validate(Study, plain, Path(name_or_path).name), base
 
 
+NESTED = ("machine", "cap", "tune", "screen")  # fields of a study whose own fields can be set from outside
+
+
 def _override(plain: dict[str, Any], patch: Patch) -> None:
     """Apply overrides to the plain study, in place."""
     for path, value in patch.items():
         first, _, rest = path.partition(".")
         if first not in Study.model_fields:
             plain["set"] = {**_mapping(plain, "set"), path: value}
-        elif first == "machine" and rest:
-            plain["machine"] = {**_mapping(plain, "machine"), rest: value}
+        elif first in NESTED and rest:
+            plain[first] = {**_mapping(plain, first), rest: value}
         elif rest:
             raise InputError(f"{path}: {first} has no field {rest!r} that could be set from outside")
         else:

@@ -144,6 +144,15 @@ class Study(Frozen):
             raise ValueError("at least 2 seeds are needed to see how much results vary; 5 or more for claims")
         return seeds
 
+    @field_validator("workloads")
+    @classmethod
+    def _names_differ(cls, workloads: tuple[WorkloadSpec, ...]) -> tuple[WorkloadSpec, ...]:
+        """Every workload has a name of its own."""
+        names = [workload.name for workload in workloads]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two are called {twice!r}; give each a name of its own")
+        return workloads
+
     @property
     def seed_list(self) -> tuple[int, ...]:
         """The seeds that every arm shares."""
