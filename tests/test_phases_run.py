@@ -189,7 +189,7 @@ def test_an_amended_study_goes_on(tmp_path: Path, machine: Machine) -> None:
     results = conduct(study, out)
     assert (results.arms[0].seeds, results.runs_planned, results.runs_done) == (4, 8, 8)
     amendment = results.amendments[0]
-    assert (amendment.reason, amendment.finished_runs) == ("the margin calls for it", 6)
+    assert (amendment.reason, amendment.finished_runs) == ("the margin calls for it (seeds=4)", 6)
     with pytest.raises(InputError, match="a reason is needed"):
         amend(out, " ", ["seeds=5"])
 
