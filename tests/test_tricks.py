@@ -22,7 +22,7 @@ from trickbag.recipe import (
     steps,
     thaw,
 )
-from trickbag.tricks import CATALOGUE, get
+from trickbag.tricks import CATALOGUE, GROUPS, get
 
 ROOT = Path(trickbag.tricks.__file__).parents[1]
 ORDER = [
@@ -107,12 +107,12 @@ def composed(names: list[str]) -> Recipe:
 
 
 def test_the_catalogue_holds_every_file_in_the_papers_order() -> None:
-    assert list(CATALOGUE) == ORDER
-    files = {path.stem for path in (ROOT / "tricks").glob("*.py")} - {"__init__"}
-    assert files == set(CATALOGUE)
-    for name, trick in CATALOGUE.items():
-        assert sys.modules[f"trickbag.tricks.{name}"].TRICK is trick
-        assert trick.name == name
+    assert list(GROUPS["paper"]) == ORDER
+    files = {(p.parent.name, p.stem) for p in (ROOT / "tricks").glob("*/*.py") if p.stem != "__init__"}
+    assert files == {(group, name) for group, names in GROUPS.items() for name in names}
+    for group, name in files:
+        assert sys.modules[f"trickbag.tricks.{group}.{name}"].TRICK is CATALOGUE[name]
+        assert CATALOGUE[name].name == name
 
 
 def test_get_names_the_nearest_trick() -> None:
@@ -156,8 +156,8 @@ def test_every_claim_follows_from_the_accuracies_it_names() -> None:
 
 def test_the_claims_from_the_paper_are_all_that_its_tables_print() -> None:
     claimed: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for name, trick in CATALOGUE.items():
-        for claim in trick.card.claims:
+    for name in ORDER:
+        for claim in CATALOGUE[name].card.claims:
             if claim.source.startswith("He et al. 2018") and claim.points is not None:
                 table = claim.source.removeprefix("He et al. 2018, ")
                 claimed.setdefault((name, table), []).append(pair_in(claim))

@@ -19,7 +19,7 @@ from trickbag.recipe.schema import (
     thaw,
 )
 from trickbag.recipe.text import parse_overrides, parse_yaml, read_yaml, validate
-from trickbag.recipe.trick import Card, Claim, IncompatibleTricks, Trick, arm_name, compose
+from trickbag.recipe.trick import Card, Claim, IncompatibleTricks, NotApplicable, Trick, arm_name, compose
 
 __all__ = [
     "Budget",
@@ -32,6 +32,7 @@ __all__ = [
     "IncompatibleTricks",
     "Machine",
     "Model",
+    "NotApplicable",
     "Optimizer",
     "Patch",
     "Precision",

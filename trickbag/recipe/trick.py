@@ -13,6 +13,10 @@ class IncompatibleTricks(InputError):
     """These tricks cannot be on together; other combinations of them may be."""
 
 
+class NotApplicable(InputError):
+    """A trick means nothing on this network or these images; on others it may."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A published effect: `points` of top-1 accuracy (None where only words are printed) in a setting."""
@@ -32,6 +36,7 @@ class Card:
     follows: str = ""  # where paper and released code differ, and which one we follow
     hurts: str = ""  # when it hurts or does nothing
     cost: str = ""  # time, memory, tuning
+    needs: str = ""  # what a network or its images must have, as in "it needs …": residual blocks
     requires: tuple[str, ...] = ()  # tricks that must be on as well
     conflicts: tuple[str, ...] = ()  # tricks that must be off
     suggests: tuple[tuple[str, ...], ...] = ()  # groups in which it is usually studied

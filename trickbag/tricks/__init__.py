@@ -1,6 +1,6 @@
 """The catalogue of tricks: one file per trick, its patch and its card; no torch.
 
-The order is that of He et al. 2018, "Bag of Tricks for Image Classification with CNNs" (arXiv 1812.01187).
+The paper's tricks come first, then what the project tried beyond it, by what it changes.
 """
 
 from collections.abc import Mapping
@@ -8,40 +8,22 @@ from types import MappingProxyType
 
 from trickbag.errors import unknown
 from trickbag.recipe import Trick
-from trickbag.tricks import (
-    cosine,
-    distillation,
-    label_smoothing,
-    large_batch,
-    linear_scaling,
-    long_schedule,
-    low_precision,
-    mixup,
-    no_bias_decay,
-    resnet_b,
-    resnet_c,
-    resnet_d,
-    warmup,
-    zero_gamma,
-)
+from trickbag.tricks import architectures, optimizers, paper, preprocessing, regularisation, schedules
 
-_MODULES = (
-    large_batch,
-    linear_scaling,
-    warmup,
-    zero_gamma,
-    no_bias_decay,
-    low_precision,
-    resnet_b,
-    resnet_c,
-    resnet_d,
-    cosine,
-    label_smoothing,
-    distillation,
-    mixup,
-    long_schedule,
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        group.__name__.rpartition(".")[2]: tuple(module.TRICK.name for module in group.MODULES)
+        for group in (paper, optimizers, schedules, architectures, preprocessing, regularisation)
+    }
 )
-CATALOGUE: Mapping[str, Trick] = MappingProxyType({m.TRICK.name: m.TRICK for m in _MODULES})
+"""What a trick changes -> the names of its tricks."""
+CATALOGUE: Mapping[str, Trick] = MappingProxyType(
+    {
+        module.TRICK.name: module.TRICK
+        for group in (paper, optimizers, schedules, architectures, preprocessing, regularisation)
+        for module in group.MODULES
+    }
+)
 
 
 def get(name: str) -> Trick:
@@ -51,4 +33,4 @@ def get(name: str) -> Trick:
     return CATALOGUE[name]
 
 
-__all__ = ["CATALOGUE", "get"]
+__all__ = ["CATALOGUE", "GROUPS", "get"]

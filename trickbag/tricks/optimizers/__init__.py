@@ -1,0 +1,5 @@
+"""Optimizers other than the baseline's, each with its paper's defaults."""
+
+from types import ModuleType
+
+MODULES: tuple[ModuleType, ...] = ()

@@ -1,0 +1,5 @@
+"""Pre-processing that the paper did not use."""
+
+from types import ModuleType
+
+MODULES: tuple[ModuleType, ...] = ()

@@ -1,0 +1,5 @@
+"""Regularisation, averaging and steps that the paper did not use."""
+
+from types import ModuleType
+
+MODULES: tuple[ModuleType, ...] = ()

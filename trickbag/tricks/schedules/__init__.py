@@ -1,0 +1,5 @@
+"""Learning-rate schedules other than the paper's."""
+
+from types import ModuleType
+
+MODULES: tuple[ModuleType, ...] = ()
