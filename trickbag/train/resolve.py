@@ -26,7 +26,7 @@ from trickbag.train.catalogue import Factory, find
 PASSED = {
     "dataset": ("root",),
     "model": ("num_classes", "in_channels"),
-    "optimizer": ("groups", "lr"),
+    "optimizer": ("groups", "lr", "hidden", "stream"),
     "schedule": ("step", "total", "start"),
     "surgery": ("context", "model"),
     "sample": (),

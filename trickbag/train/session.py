@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from trickbag.data import SampleOperation, Store, channel_statistics
 from trickbag.models import Family, build_model
-from trickbag.optim import parameter_groups
+from trickbag.optim import build_optimizer
 from trickbag.recipe import Machine, Recipe, in_steps, steps
 from trickbag.records.run import EpochRow
 from trickbag.rng import Streams
@@ -96,7 +96,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         store=store,
         model=model,
         forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
-        optimizer=_optimizer(resolved, model),
+        optimizer=_optimizer(resolved, model, streams),
         lr=_schedule(resolved),
         sample=[build() for build in _operations(resolved, "sample")],
         batch=[build(context) for build in _operations(resolved, "batch")],
@@ -141,14 +141,19 @@ def _loss(resolved: Resolved, context: Context) -> Loss:
     return loss
 
 
-def _optimizer(resolved: Resolved, model: nn.Module) -> torch.optim.Optimizer:
+def _optimizer(resolved: Resolved, model: nn.Module, streams: Streams) -> torch.optim.Optimizer:
     """The recipe's optimizer over the model's parameter groups."""
     section = resolved.recipe.optimizer
     factory = find("optimizer", section.name, resolved.base, "optimizer.name")
-    groups = parameter_groups(model, section.weight_decay, section.decay)
-    args = arguments(factory, section.arguments, "optimizer", PASSED["optimizer"])
-    optimizer: torch.optim.Optimizer = factory(groups, section.lr, **args)
-    return optimizer
+    return build_optimizer(
+        factory,
+        model,
+        section.lr,
+        weight_decay=section.weight_decay,
+        decay=section.decay,
+        stream=streams.key("optimizer"),
+        **arguments(factory, section.arguments, "optimizer", PASSED["optimizer"]),
+    )
 
 
 def _schedule(resolved: Resolved) -> Callable[[int], float]:
