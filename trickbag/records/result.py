@@ -109,6 +109,7 @@ class Summary(Frozen):
     fingerprint: str = ""
     diff: dict[str, tuple[Any, Any]] = {}
     curve: tuple[CurvePoint, ...] = ()
+    rates: tuple[float, ...] = ()  # learning rate at the end of every epoch, mean over runs
 
 
 class ArmResult(Summary):

@@ -30,7 +30,7 @@ from trickbag.recipe import (
     validate,
 )
 from trickbag.rng import Streams
-from trickbag.schedule import build_schedule
+from trickbag.schedule import build_schedule, watches
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import Factory, find
 
@@ -39,7 +39,7 @@ PASSED = {
     "dataset": ("root",),
     "model": ("num_classes", "in_channels"),
     "optimizer": ("groups", "lr", "hidden", "stream"),
-    "schedule": ("step", "total", "start"),
+    "schedule": ("step", "total", "start", "history"),
     "order": ("context",),
     "surgery": ("context", "model"),
     "sample": (),
@@ -179,6 +179,11 @@ def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     """Check the schedule's arguments as steps, and add its defaults as they are written."""
     schedule, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", schedule.name, resolved.base, "schedule.name")
+    if watches(factory) and resolved.recipe.budget.evaluate == "last_epoch":
+        raise InputError(
+            f"budget.evaluate: last_epoch, but schedule {schedule.name} follows the validation accuracy of "
+            "every epoch; write every_epoch"
+        )
     in_step = resolved.in_steps(schedule.arguments)
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
     build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))

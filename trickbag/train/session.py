@@ -43,7 +43,7 @@ class Session:
     model: nn.Module
     forward: nn.Module  # the model, compiled where the recipe says so
     optimizer: torch.optim.Optimizer
-    lr: Callable[[int], float]  # of a step counted from 0
+    factor: Callable[..., float]  # of the peak rate: (step counted from 0, accuracies so far)
     order: Sequence[Order]
     sample: Sequence[SampleOperation]
     batch: Sequence[BatchOperation]
@@ -66,6 +66,11 @@ class Session:
     def recipe(self) -> Recipe:
         """The resolved recipe."""
         return self.resolved.recipe
+
+    def lr(self, step: int) -> float:
+        """The learning rate of a step counted from 0, which may depend on the accuracies of the epochs so far."""
+        history = [row.top1 for row in self.rows if row.top1 is not None]
+        return self.recipe.optimizer.lr * self.factor(step, history)
 
 
 def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
@@ -105,7 +110,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         model=model,
         forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
         optimizer=optimizer,
-        lr=_schedule(resolved),
+        factor=_schedule(resolved),
         order=[build(context) for build in _operations(resolved, "order")],
         sample=[build() for build in _operations(resolved, "sample")],
         batch=[build(context) for build in _operations(resolved, "batch")],
@@ -189,14 +194,12 @@ def _optimizer(resolved: Resolved, model: nn.Module, streams: Streams) -> torch.
     )
 
 
-def _schedule(resolved: Resolved) -> Callable[[int], float]:
-    """The learning rate as a function of the step, warmup included."""
+def _schedule(resolved: Resolved) -> Callable[..., float]:
+    """The factor of the peak rate as a function of the step, warmup included, and of the accuracies so far."""
     section, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", section.name, resolved.base, "schedule.name")
     args = arguments(factory, resolved.in_steps(section.arguments), "schedule", PASSED["schedule"])
-    factor = build_schedule(factory, args, total, steps(section.warmup, total, per_epoch))
-    peak = resolved.recipe.optimizer.lr
-    return lambda step: peak * factor(step)
+    return build_schedule(factory, args, total, steps(section.warmup, total, per_epoch))
 
 
 def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:
