@@ -143,7 +143,7 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
             plain[seam][name] = _as_written(checked, given, resolved)
     plain["sources"] = {name: _file_digest(base / name) for name in _own_files(recipe)}
     full = validate(Recipe, plain)
-    _check_average(full)
+    _check_company(full)
     _try_network(full, resolved, _try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
 
@@ -197,8 +197,12 @@ def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Res
     return checked | durations
 
 
-def _check_average(recipe: Recipe) -> None:
-    """Refuse two averages: one set of weights is evaluated."""
+def _check_company(recipe: Recipe) -> None:
+    """Refuse what cannot work together: two averages, of which one could be evaluated; SAM in fp16."""
+    if "sam" in recipe.step and recipe.precision.dtype == "fp16":
+        raise InputError(
+            "step.sam: its two passes cannot share a loss scale of fp16; use precision.dtype=bf16"
+        )
     if len(recipe.average) > 1:
         raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
 
