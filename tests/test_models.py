@@ -234,7 +234,7 @@ def test_initial_weights_are_a_pure_function_of_seed_replica_and_name():
 
 
 def test_signatures_say_what_a_recipe_may_set():
-    """Types are written out, defaults are the plain net, presets differ from `resnet` in their shape only."""
+    """Types are written out; plain nets differ from `resnet` in their shape only, published ones say in what else."""
     general = inspect.signature(MODELS["resnet"]).parameters
     for name, factory in MODELS.items():
         parameters, hints = inspect.signature(factory).parameters, typing.get_type_hints(factory)
@@ -244,7 +244,8 @@ def test_signatures_say_what_a_recipe_may_set():
         for key, parameter in list(parameters.items())[2:]:
             assert parameter.kind is parameter.KEYWORD_ONLY
             assert hints[key] == general[key].annotation
-            assert hints[key] is not bool or parameter.default is False
+            if re.fullmatch(r"resnet\d*", name) and key not in ("block", "layers", "channels", "stem"):
+                assert parameter.default == general[key].default
         assert set(general) - set(parameters) <= {"block", "layers", "channels"}
 
 
@@ -264,7 +265,7 @@ def test_general_resnet():
     ("name", "args", "message"),
     [
         ("resnet18", B, "a basic block has no 1x1 conv to move the stride from"),
-        ("resnet18", {"width": 0.0}, "width 0 a number above 0"),
+        ("resnet18", {"width": 0.0}, "width 0 must be a number above 0"),
         ("resnet", {"block": "basic", "layers": (1, 2), "channels": (8,)}, "equally many counts"),
         ("resnet", {"block": "basic", "layers": (), "channels": ()}, "equally many counts"),
         ("resnet50", {"avg_dow": True}, "unknown argument 'avg_dow'; did you mean 'avg_down'"),
