@@ -6,10 +6,9 @@ import re
 import pytest
 import timm
 import torch
-import torchvision.models as tv
 from torch import nn
 
-from trickbag.models import MODELS, build_model, count_parameters, multiply_adds
+from trickbag.models import MODELS
 from trickbag.rng import Streams
 
 STREAMS = Streams(seed=1)

@@ -9,7 +9,7 @@ from trickbag.models.resnet.layers import Attention
 from trickbag.models.resnet.stem import Stem
 
 SE_RATIO = 1 / 16
-"""Hu et al. 2018, section 6.4: the reduction ratio that they chose."""
+"""Hu et al. 2018: a reduction ratio of 16 in all their models."""
 
 
 def check_sizes(layers: Sequence[int], channels: Sequence[int], counts: Mapping[str, float]) -> None:

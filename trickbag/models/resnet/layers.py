@@ -34,7 +34,7 @@ def activation(channels: int, drop: Layer | None = None, blur_stride: int = 1) -
 
 
 def blur(channels: int, stride: int) -> nn.Module:
-    """A 3x3 binomial filter with reflected borders, applied every `stride` pixels (Zhang 2019, section 3.2)."""
+    """A 3x3 binomial filter with reflected borders, applied every `stride` pixels (Zhang 2019, section 3)."""
     return _timm("BlurPool2d", channels=channels, stride=stride)
 
 
@@ -43,7 +43,7 @@ def channel_attention(kind: Attention, channels: int, se_ratio: float) -> nn.Mod
 
     - se (Hu et al. 2018, equations 2-4): the means of the channels go through two layers, the inner one with
       `se_ratio` of the channels (rounded to a multiple of 8, at least 8).
-    - eca (Wang et al. 2020, equation 12): through a convolution over neighbouring channels.
+    - eca (Wang et al. 2020, section 3): through a convolution over neighbouring channels.
     """
     if kind == "se":
         return _timm("SEModule", channels=channels, rd_ratio=se_ratio, rd_divisor=8)

@@ -80,15 +80,15 @@ _PUBLISHED: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "wide_resnet50_2": (
-        "Wide ResNet-50-2 (Zagoruyko and Komodakis 2016, table 8)",
+        "Wide ResNet-50-2 (Zagoruyko and Komodakis 2016)",
         DEPTHS[50] | {"wide": 2.0, "stride_in_3x3": True},
     ),
     "wide_resnet16_8": (
-        "WRN-16-8 for CIFAR (Zagoruyko and Komodakis 2016, section 3)",
+        "WRN-16-8 for CIFAR (Zagoruyko and Komodakis 2016)",
         _cifar(16, preact=True, wide=8.0),
     ),
     "wide_resnet28_10": (
-        "WRN-28-10 for CIFAR (Zagoruyko and Komodakis 2016, section 3)",
+        "WRN-28-10 for CIFAR (Zagoruyko and Komodakis 2016)",
         _cifar(28, preact=True, wide=10.0),
     ),
     "seresnet50": (

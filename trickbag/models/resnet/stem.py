@@ -37,8 +37,8 @@ def stem_layers(
 def stem_pool(channels: int, *, replaced: bool, blurred: bool) -> nn.Module:
     """The layer that halves the size after the convolutions of the ImageNet stem: 3x3 max pooling.
 
-    `replaced` (Bello et al. 2021, section 6.2 "ResNet-RS"): a 3x3 convolution, normalisation and relu instead.
-    `blurred` (Zhang 2019, equation 3): the maximum, or the convolution, is taken at every pixel, then blurred.
+    `replaced` (ResNet-RS, Bello et al. 2021): a 3x3 convolution, normalisation and relu instead.
+    `blurred` (Zhang 2019, section 3): the maximum, or the convolution, is taken at every pixel, then blurred.
     """
     if replaced:
         down = (
