@@ -8,11 +8,21 @@ from torch import nn
 
 from trickbag.errors import unknown
 from trickbag.models.bridge import timm_model, torchvision_model
+from trickbag.models.family import Factory
+from trickbag.models.inception import inception_v3
 from trickbag.models.initialise import Family, initialise
-from trickbag.models.resnet import PRESETS, Factory, resnet
+from trickbag.models.mobilenet import mobilenet_v1
+from trickbag.models.resnet import PRESETS, resnet
+from trickbag.models.vgg import VGGS
 from trickbag.rng import Streams
 
-MODELS: dict[str, Factory] = {"resnet": resnet, **PRESETS}
+MODELS: dict[str, Factory] = {
+    "resnet": resnet,
+    **PRESETS,
+    **VGGS,
+    "inception_v3": inception_v3,
+    "mobilenet_v1": mobilenet_v1,
+}
 BRIDGES: dict[str, Callable[[str], Factory]] = {"timm": timm_model, "torchvision": torchvision_model}
 
 
