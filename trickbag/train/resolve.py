@@ -6,6 +6,7 @@ arguments, the digest of the images, the source of the user's own files.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import build_model
-from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, steps, thaw, validate
+from trickbag.recipe import Data, Entry, Machine, NotApplicable, Recipe, in_steps, steps, thaw, validate
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
@@ -28,12 +29,16 @@ PASSED = {
     "model": ("num_classes", "in_channels"),
     "optimizer": ("groups", "lr"),
     "schedule": ("step", "total", "start"),
+    "order": ("context",),
     "surgery": ("context", "model"),
     "sample": (),
     "batch": ("context",),
     "loss": ("context", "inner"),
+    "step": ("context", "update"),
+    "average": ("context", "model"),
+    "predict": ("context", "inner"),
 }
-SEAMS = ("surgery", "sample", "batch", "loss")
+SEAMS = ("order", "surgery", "sample", "batch", "loss", "step", "average", "predict")
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ class Resolved:
     def total_steps(self) -> int:
         """Optimizer steps of the whole run."""
         return self.steps_per_epoch * self.recipe.budget.epochs
+
+    def in_steps(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments with their durations turned into steps."""
+        return {
+            name: in_steps(value, self.total_steps, self.steps_per_epoch) for name, value in given.items()
+        }
 
     @property
     def num_classes(self) -> int:
@@ -117,11 +128,12 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     for seam in SEAMS:
         for name, given in getattr(recipe, seam).items():
             factory = find(seam, name, base, seam)
-            plain[seam][name] = arguments(factory, given, f"{seam}.{name}", PASSED[seam])
+            checked = arguments(factory, resolved.in_steps(given), f"{seam}.{name}", PASSED[seam])
+            plain[seam][name] = _as_written(checked, given, resolved)
     plain["sources"] = {name: _file_digest(base / name) for name in _own_files(recipe)}
     full = validate(Recipe, plain)
-    _try_augmentation(full, resolved, base)
-    build_model(*model_parts(full, resolved, base), streams=None)
+    _check_average(full)
+    _try_network(full, resolved, _try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
 
 
@@ -156,22 +168,54 @@ def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     """Check the schedule's arguments as steps, and add its defaults as they are written."""
     schedule, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", schedule.name, resolved.base, "schedule.name")
-    in_step = {name: in_steps(value, total, per_epoch) for name, value in schedule.arguments.items()}
+    in_step = resolved.in_steps(schedule.arguments)
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
     build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))
-    for name, value in checked.items():  # durations stay as they are written
-        if in_step.get(name) == thaw(schedule.arguments.get(name)):
-            plain[name] = value
+    plain |= _as_written(checked, schedule.arguments, resolved)
 
 
-def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> None:
-    """Build the sample operations and let them see two images, so that what cannot work shows now."""
+def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:
+    """Checked arguments with defaults, in which durations stand as they were written."""
+    in_step = resolved.in_steps(given)
+    durations = {name: thaw(value) for name, value in given.items() if in_step[name] != thaw(value)}
+    return checked | durations
+
+
+def _check_average(recipe: Recipe) -> None:
+    """Refuse two averages: one set of weights is evaluated."""
+    if len(recipe.average) > 1:
+        raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
+
+
+def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.Size:
+    """Build the sample operations and let them see two images, so that what cannot work shows now.
+
+    Returns the shape of what comes out.
+    """
     ids = resolved.train_ids[:2]
     x, draws = resolved.images.train_images[ids], Streams(0).images(0, ids)
     for name, given in sorted(recipe.sample.items()):
         factory = find("sample", name, base, "sample")
         if ".py:" not in name:  # a user's own may be slow, or wrong in ways that are a run's outcome
             x = factory(**arguments(factory, given, f"sample.{name}"))(x, draws)
+    return x.shape
+
+
+def _try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
+    """Build the network on the meta device and show it images of that shape; InputError where that cannot work."""
+    name, model = recipe.model.name, build_model(*model_parts(recipe, resolved, resolved.base), streams=None)
+    try:
+        with torch.no_grad():
+            answer = model.train()(torch.empty(shape, device="meta"))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        size = "x".join(map(str, shape[2:]))
+        raise InputError(f"model {name}: cannot take images of {size} pixels: {reason}") from None
+    heads = len(answer) - 1 if isinstance(answer, tuple) else 0
+    if "auxiliary" in recipe.loss and not heads:
+        raise NotApplicable(f"loss.auxiliary: model {name} has no auxiliary head; set model.auxiliary: true")
+    if heads and "auxiliary" not in recipe.loss and recipe.model.arguments.get("auxiliary"):
+        raise InputError("model.auxiliary: nothing trains the auxiliary head; add loss.auxiliary")
 
 
 def _dtype(recipe: Recipe, device: torch.device) -> str:
