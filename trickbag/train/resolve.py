@@ -17,7 +17,18 @@ import torch
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import build_model, is_weights_file
-from trickbag.recipe import Data, Entry, Machine, NotApplicable, Recipe, in_steps, steps, thaw, validate
+from trickbag.recipe import (
+    Data,
+    Entry,
+    Machine,
+    Model,
+    NotApplicable,
+    Recipe,
+    in_steps,
+    steps,
+    thaw,
+    validate,
+)
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
@@ -202,20 +213,33 @@ def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.S
 
 
 def _try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
-    """Build the network on the meta device and show it images of that shape; InputError where that cannot work."""
-    name, model = recipe.model.name, build_model(*model_parts(recipe, resolved, resolved.base), streams=None)
+    """Show the network images of that shape, on the meta device; InputError where it cannot be trained so."""
+    sizes = (resolved.num_classes, resolved.in_channels)
+    files = json.dumps(thaw(recipe.sources), sort_keys=True)
+    heads = _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, files)
+    if "auxiliary" in recipe.loss and not heads:
+        raise NotApplicable(
+            f"loss.auxiliary: model {recipe.model.name} has no auxiliary head; set model.auxiliary: true"
+        )
+    if heads and "auxiliary" not in recipe.loss and recipe.model.arguments.get("auxiliary"):
+        raise InputError("model.auxiliary: nothing trains the auxiliary head; add loss.auxiliary")
+
+
+@lru_cache(maxsize=256)  # most arms of a study share their network
+def _auxiliary_heads(
+    model_json: str, base: Path, sizes: tuple[int, int], shape: torch.Size, files: str
+) -> int:
+    """Build a network, let it see images of a shape, and count the answers beside the first."""
+    entry = Model.model_validate_json(model_json)
+    factory = find("model", entry.name, base, "model.name")
+    model = build_model(factory, arguments(factory, entry.arguments, "model", PASSED["model"]), *sizes, None)
     try:
         with torch.no_grad():
             answer = model.train()(torch.empty(shape, device="meta"))
     except (RuntimeError, ValueError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        size = "x".join(map(str, shape[2:]))
-        raise InputError(f"model {name}: cannot take images of {size} pixels: {reason}") from None
-    heads = len(answer) - 1 if isinstance(answer, tuple) else 0
-    if "auxiliary" in recipe.loss and not heads:
-        raise NotApplicable(f"loss.auxiliary: model {name} has no auxiliary head; set model.auxiliary: true")
-    if heads and "auxiliary" not in recipe.loss and recipe.model.arguments.get("auxiliary"):
-        raise InputError("model.auxiliary: nothing trains the auxiliary head; add loss.auxiliary")
+        reason, size = str(error).partition("\n")[0], "x".join(map(str, shape[2:]))
+        raise InputError(f"model {entry.name}: cannot take images of {size} pixels: {reason}") from None
+    return len(answer) - 1 if isinstance(answer, tuple) else 0
 
 
 def _dtype(recipe: Recipe, device: torch.device) -> str:
