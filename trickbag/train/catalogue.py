@@ -46,7 +46,7 @@ def find(kind: str, name: str, base: Path, where: str) -> Factory:
     if ".py:" in name:
         return _own(name, base, where)
     if kind == "model" and "/" in name:
-        return find_model(name)
+        return find_model(name, base)
     if name not in CATALOGUE[kind]:
         raise unknown(kind, name, CATALOGUE[kind], where)
     return CATALOGUE[kind][name]

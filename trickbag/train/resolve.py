@@ -16,7 +16,7 @@ import torch
 
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
-from trickbag.models import build_model
+from trickbag.models import build_model, is_weights_file
 from trickbag.recipe import (
     Data,
     Entry,
@@ -262,7 +262,7 @@ def _dtype(recipe: Recipe, device: torch.device) -> str:
 
 
 def _own_files(recipe: Recipe) -> list[str]:
-    """The user's own files that a recipe names: Python sources, and a teacher's weights.
+    """The user's own files that a recipe names: Python sources, and weights to start from or of a teacher.
 
     Weights under runs/ are a study's own; their path holds the fingerprint of what they were trained by.
     """
@@ -272,6 +272,7 @@ def _own_files(recipe: Recipe) -> list[str]:
     ]
     teacher = str(recipe.loss.get("distillation", {}).get("teacher", ""))
     weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
+    weights += [value for value in [recipe.model.arguments.get("pretrained")] if is_weights_file(value)]
     return sorted({name.partition(":")[0] for name in names if ".py:" in name}) + weights
 
 

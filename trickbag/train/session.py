@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from trickbag.averaging import Average
 from trickbag.data import SampleOperation, Store, channel_statistics
-from trickbag.models import Family, build_model
+from trickbag.models import Family, build_model, input_statistics
 from trickbag.optim import build_optimizer
 from trickbag.recipe import Machine, Recipe, steps
 from trickbag.records.run import EpochRow
@@ -82,8 +82,8 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     set_backends(recipe)
     if device.type == "cpu":
         keep_freed_memory()
-    store = _store(resolved, device)
     model = build_model(*model_parts(recipe, resolved, resolved.base), streams=streams).to(device)
+    store = _store(resolved, model, device)
     if recipe.precision.channels_last:
         model = model.to(memory_format=torch.channels_last)
     context = Context(
@@ -126,13 +126,16 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     )
 
 
-def _store(resolved: Resolved, device: torch.device) -> Store:
-    """The training and validation images, normalised by the training images alone."""
+def _store(resolved: Resolved, model: nn.Module, device: torch.device) -> Store:
+    """The training and validation images, normalised by the training images alone.
+
+    A pretrained network gets them normalised as its weights know them.
+    """
     images, recipe = resolved.images, resolved.recipe
     return Store.build(
         images.train_images,
         images.train_labels,
-        channel_statistics(images.train_images, resolved.train_ids),
+        input_statistics(model) or channel_statistics(images.train_images, resolved.train_ids),
         device=device,
         crop=recipe.data.crop,
         channels_last=recipe.precision.channels_last,
