@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from trickbag.errors import InputError
 from trickbag.models.initialise import Family, Init, ZeroGammaNorm
+from trickbag.recipe import NotApplicable
 
 Stem = Literal["imagenet", "small"]
 Block = Literal["basic", "bottleneck"]
@@ -169,7 +170,7 @@ def _check(
             f"width {width:g} a number above 0"
         )
     if block == "basic" and stride_in_3x3:
-        raise InputError(
+        raise NotApplicable(
             "resnet: stride_in_3x3 needs bottleneck blocks: "
             "a basic block has no 1x1 conv to move the stride from"
         )
