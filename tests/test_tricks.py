@@ -215,7 +215,7 @@ def test_the_paper_baseline_holds_the_papers_settings() -> None:
         "sample.random_resized_crop.ratio": [3 / 4, 4 / 3], "sample.flip.p": 0.5,
         "sample.color_jitter.brightness": 0.4, "sample.color_jitter.contrast": 0.4,
         "sample.color_jitter.saturation": 0.4, "sample.pca_lighting.sd": 0.1,
-        "surgery": {}, "batch": {}, "loss": {}, "replica": 0,
+        "order": {}, "surgery": {}, "batch": {}, "loss": {}, "step": {}, "average": {}, "predict": {}, "replica": 0,
     } | ({"sources": {}} if "sources" in Recipe.model_fields else {})  # fmt: skip
     milestones = recipe.schedule.arguments["milestones"]
     assert [steps(m, 120 * 5000, 5000) / 5000 for m in milestones] == [30, 60, 90]  # Section 2.1

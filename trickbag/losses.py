@@ -16,6 +16,19 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(logits, targets.to(logits.dtype) if targets.ndim == 2 else targets)
 
 
+def binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy of logits [B, K] with targets int64 [B] or probabilities [B, K], as a scalar.
+
+    Summed over the classes and averaged over the images, so that its size is that of a cross-entropy. timm's
+    recipes of Wightman et al. 2021 ("ResNet strikes back", section 2) average over the classes too, which an
+    optimizer whose step does not depend on the gradient's size (LAMB) cannot tell.
+    """
+    logits = _precise(outputs)
+    hard = functional.one_hot(targets, logits.shape[1]) if targets.ndim == 1 else targets
+    total = functional.binary_cross_entropy_with_logits(logits, hard.to(logits.dtype), reduction="sum")
+    return total / len(logits)
+
+
 def smooth_targets(targets: Tensor, smoothing: float, num_classes: int) -> Tensor:
     """Targets int64 [B] or probabilities [B, K] with a share of them spread over all classes: float [B, K].
 

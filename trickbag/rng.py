@@ -13,6 +13,8 @@ from torch import Tensor
 
 MAX_DRAWS = 64  # per image, name and epoch: the counter of image i covers [64 i, 64 i + 63]
 
+_COPY = 1 << 40  # more than there are images: copy c of image i draws as image i + c * _COPY
+
 # SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), as signed int64.
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64
 _MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
@@ -40,7 +42,7 @@ class Streams:
         return torch.Generator().manual_seed(self.key(name, index))
 
     def images(self, epoch: int, ids: Tensor) -> "ImageDraws":
-        """The draws of the images `ids` (int64 [B]) in an epoch."""
+        """The draws of the images `ids` (int64 [B], numbered by `numbered` where some repeat) in an epoch."""
         return ImageDraws(self, epoch, ids)
 
 
@@ -73,6 +75,22 @@ class ImageDraws:
     def integers(self, name: str, high: int, k: int = 1) -> Tensor:
         """int64 [B, k], uniform on 0 … high - 1 (`high` well below 2^24)."""
         return (self.uniform(name, k).double() * high).long()
+
+
+def numbered(ids: Tensor) -> Tensor:
+    """Image ids (int64 [N]) in which each further occurrence of an image has a number of its own to draw with."""
+    order = ids.argsort(stable=True)
+    ranked = ids[order]
+    places = torch.arange(len(ids), device=ids.device)
+    first = torch.searchsorted(ranked, ranked)
+    copies = torch.empty_like(ids)
+    copies[order] = places - first
+    return ids + copies * _COPY
+
+
+def images_of(ids: Tensor) -> Tensor:
+    """The image ids behind `numbered` ones."""
+    return ids % _COPY
 
 
 def _splitmix64(z: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ class Family(nn.Module):
     """A model of our own, which says how its weights begin."""
 
     init: Init = "kaiming"
+    draws: bool = False  # whether it draws random numbers in training, as dropout does
 
 
 class ZeroGammaNorm(nn.BatchNorm2d):

@@ -126,10 +126,14 @@ class Recipe(Frozen):
     optimizer: Optimizer
     schedule: Schedule
     precision: Precision = Precision()
+    order: Operations = Field(description="Seam: which images an epoch shows, and in which order.")
     surgery: Operations = Field(description="Seam: changes to the built model.")
     sample: Operations = Field(description="Seam: per-image augmentation.")
     batch: Operations = Field(description="Seam: mixing of images and targets.")
     loss: Operations = Field(description="Seam: changes to the cross-entropy loss.")
+    step: Operations = Field(description="Seam: how gradients are taken and applied.")
+    average: Operations = Field(description="Seam: a second, averaged set of weights, which is evaluated.")
+    predict: Operations = Field(description="Seam: how an image is classified at evaluation.")
     replica: int = Field(0, ge=0, description="Salts every random stream: an independent repeat (A/A arm).")
     sources: FrozenMapping = Field(
         default_factory=dict, description="SHA-256 of the user's own files; filled in when resolved."

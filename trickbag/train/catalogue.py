@@ -14,7 +14,14 @@ from trickbag.errors import InputError, unknown
 from trickbag.models import MODELS, find_model
 from trickbag.optim import OPTIMIZERS
 from trickbag.schedule import SCHEDULES
-from trickbag.train.operations import BATCH_OPERATIONS, LOSS_OPERATIONS
+from trickbag.train.operations import (
+    AVERAGE_OPERATIONS,
+    BATCH_OPERATIONS,
+    LOSS_OPERATIONS,
+    ORDER_OPERATIONS,
+    PREDICT_OPERATIONS,
+    STEP_OPERATIONS,
+)
 
 Factory = Callable[..., Any]
 
@@ -23,10 +30,14 @@ CATALOGUE: Mapping[str, Mapping[str, Factory]] = {
     "model": MODELS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "order": ORDER_OPERATIONS,
     "surgery": {},
     "sample": SAMPLE_OPERATIONS,
     "batch": BATCH_OPERATIONS,
     "loss": LOSS_OPERATIONS,
+    "step": STEP_OPERATIONS,
+    "average": AVERAGE_OPERATIONS,
+    "predict": PREDICT_OPERATIONS,
 }
 
 

@@ -10,7 +10,7 @@ from trickbag.records.files import write_whole
 from trickbag.records.run import EpochRow, Timings
 from trickbag.train.session import Session
 
-VERSION = 1
+VERSION = 2
 
 
 def save_checkpoint(session: Session, path: Path) -> None:
@@ -22,6 +22,8 @@ def save_checkpoint(session: Session, path: Path) -> None:
         "step": session.step,
         "model": session.model.state_dict(),
         "optimizer": session.optimizer.state_dict(),
+        "update": dict(session.update.state),
+        "average": session.average.averaged.state_dict() if session.average else None,
         "scaler": session.scaler.state_dict() if session.scaler else None,
         "loss_sum": session.loss_sum,
         "rows": [row.model_dump() for row in session.rows],
@@ -38,6 +40,10 @@ def load_checkpoint(session: Session, path: Path) -> None:
         raise InputError(f"{path}: a checkpoint of another run; remove it to start afresh")
     session.model.load_state_dict(state["model"])
     session.optimizer.load_state_dict(state["optimizer"])
+    for name, tensor in session.update.state.items():
+        tensor.copy_(state["update"][name])
+    if session.average:
+        session.average.averaged.load_state_dict(state["average"])
     if session.scaler:
         session.scaler.load_state_dict(state["scaler"])
     session.loss_sum.copy_(state["loss_sum"])

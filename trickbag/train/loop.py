@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trickbag.records.run import EpochRow
+from trickbag.rng import images_of, numbered
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits, evaluate
 from trickbag.train.seams import Batch, set_lr
@@ -85,27 +87,44 @@ def train_epoch(session: Session, watch: Watch) -> bool:
 def epoch_order(session: Session, epoch: int) -> Tensor:
     """Image ids of an epoch's batches, int64 [steps, batch]; a last partial batch is left out."""
     train_ids, batch = session.resolved.train_ids, session.recipe.budget.batch_size
-    order = torch.from_numpy(session.streams.numpy("order", epoch).permutation(len(train_ids)))
-    steps = session.resolved.steps_per_epoch
-    return train_ids[order[: steps * batch]].view(steps, batch).to(session.device)
+    shuffle = torch.from_numpy(session.streams.numpy("order", epoch).permutation(len(train_ids)))
+    steps, ids = session.resolved.steps_per_epoch, train_ids[shuffle]
+    for change in session.order:
+        ids = change(epoch, ids)
+    if session.order:
+        ids = numbered(ids)
+    return ids[: steps * batch].view(steps, batch).to(session.device)
 
 
 def train_step(session: Session, epoch: int, ids: Tensor) -> None:
     """One optimizer step on the images `ids` (int64 [B])."""
-    x, y = session.store.batch(ids)
-    draws = session.streams.images(epoch, ids)
-    for augment in session.sample:
-        x = augment(x, draws)
-    batch = Batch(session.store.normalise(x), y, session.step)
+    batch = training_batch(session, epoch, ids)
     for mix in session.batch:
         batch = mix(batch)
     set_lr(session.optimizer, session.lr(session.step))
+    session.loss_sum += session.update(partial(loss_of, session), batch)
+    if session.average:
+        session.average.update(session.model, session.step)
+
+
+def training_batch(session: Session, epoch: int, ids: Tensor) -> Batch:
+    """The images `ids` (int64 [B]), each augmented by its own draws, and normalised."""
+    x, y = session.store.batch(images_of(ids) if session.order else ids)
+    draws = session.streams.images(epoch, ids)
+    for augment in session.sample:
+        x = augment(x, draws)
+    return Batch(session.store.normalise(x), y, session.step)
+
+
+def loss_of(session: Session, batch: Batch) -> Tensor:
+    """The loss of a batch, or of a part of it; the same network draws whenever it is taken in one step."""
     if session.draws_itself:
-        torch.manual_seed(session.streams.key("network", session.step))
+        stream = f"network/{batch.part}" if batch.part else "network"
+        torch.manual_seed(session.streams.key(stream, session.step))
     with session.autocast:
-        loss = session.loss(batch._replace(outputs=session.forward(batch.x)))
-    session.update(loss, session.optimizer)
-    session.loss_sum += loss.detach()
+        answer = session.forward(batch.x)
+        outputs, *auxiliary = answer if isinstance(answer, tuple) else (answer,)
+        return session.loss(batch._replace(outputs=outputs, auxiliary=tuple(auxiliary)))
 
 
 def close_epoch(session: Session) -> EpochRow:
@@ -138,4 +157,14 @@ def evaluate_on(session: Session, part: Literal["validation", "test"]) -> Bits:
     session.model.eval()
     with session.clock.evaluating(), session.autocast:
         batches = ((store.normalise(x), y) for x, y in store.evaluation_batches(ids, EVALUATION_BATCH))
-        return evaluate(session.model, ids, batches)
+        return evaluate(session.predict(evaluated_network(session)), ids, batches)
+
+
+def evaluated_network(session: Session) -> nn.Module:
+    """The network that counts: the average where the recipe keeps one, once there is something to average."""
+    if session.average is None:
+        return session.model
+    epoch = max(0, session.step - 1) // session.resolved.steps_per_epoch
+    torch.manual_seed(session.streams.key("average", epoch))
+    batches = (training_batch(session, epoch, ids).x for ids in epoch_order(session, epoch))
+    return session.average.network(batches) or session.model

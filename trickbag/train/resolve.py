@@ -5,7 +5,7 @@ arguments, the digest of the images, the source of the user's own files.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +17,18 @@ import torch
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import build_model
-from trickbag.recipe import Data, Entry, Machine, Recipe, in_steps, steps, thaw, validate
+from trickbag.recipe import (
+    Data,
+    Entry,
+    Machine,
+    Model,
+    NotApplicable,
+    Recipe,
+    in_steps,
+    steps,
+    thaw,
+    validate,
+)
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments, names_of
@@ -29,12 +40,16 @@ PASSED = {
     "model": ("num_classes", "in_channels"),
     "optimizer": ("groups", "lr"),
     "schedule": ("step", "total", "start"),
+    "order": ("context",),
     "surgery": ("context", "model"),
     "sample": (),
     "batch": ("context",),
     "loss": ("context", "inner"),
+    "step": ("context", "update"),
+    "average": ("context", "model"),
+    "predict": ("context", "inner"),
 }
-SEAMS = ("surgery", "sample", "batch", "loss")
+SEAMS = ("order", "surgery", "sample", "batch", "loss", "step", "average", "predict")
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,12 @@ class Resolved:
     def total_steps(self) -> int:
         """Optimizer steps of the whole run."""
         return self.steps_per_epoch * self.recipe.budget.epochs
+
+    def in_steps(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments with their durations turned into steps."""
+        return {
+            name: in_steps(value, self.total_steps, self.steps_per_epoch) for name, value in given.items()
+        }
 
     @property
     def num_classes(self) -> int:
@@ -119,11 +140,12 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     for seam in SEAMS:
         for name, given in getattr(recipe, seam).items():
             factory = find(seam, name, base, seam)
-            plain[seam][name] = arguments(factory, given, f"{seam}.{name}", PASSED[seam])
+            checked = arguments(factory, resolved.in_steps(given), f"{seam}.{name}", PASSED[seam])
+            plain[seam][name] = _as_written(checked, given, resolved)
     plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
-    _try_augmentation(full, resolved, base)
-    try_model(full, resolved)
+    _check_average(full)
+    _try_network(full, resolved, _try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
 
 
@@ -185,22 +207,68 @@ def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     """Check the schedule's arguments as steps, and add its defaults as they are written."""
     schedule, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", schedule.name, resolved.base, "schedule.name")
-    in_step = {name: in_steps(value, total, per_epoch) for name, value in schedule.arguments.items()}
+    in_step = resolved.in_steps(schedule.arguments)
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
     build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))
-    for name, value in checked.items():  # durations stay as they are written
-        if in_step.get(name) == thaw(schedule.arguments.get(name)):
-            plain[name] = value
+    plain |= _as_written(checked, schedule.arguments, resolved)
 
 
-def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> None:
-    """Build the sample operations and let them see two images, so that what cannot work shows now."""
+def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:
+    """Checked arguments with defaults, in which durations stand as they were written."""
+    in_step = resolved.in_steps(given)
+    durations = {name: thaw(value) for name, value in given.items() if in_step[name] != thaw(value)}
+    return checked | durations
+
+
+def _check_average(recipe: Recipe) -> None:
+    """Refuse two averages: one set of weights is evaluated."""
+    if len(recipe.average) > 1:
+        raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
+
+
+def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.Size:
+    """Build the sample operations and let them see two images, so that what cannot work shows now.
+
+    Returns the shape of what comes out.
+    """
     ids = resolved.train_ids[:2]
     x, draws = resolved.images.train_images[ids], Streams(0).images(0, ids)
     for name, given in sorted(recipe.sample.items()):
         factory = find("sample", name, base, "sample")
         if not is_own(name):  # a user's own may be slow, or wrong in ways that are a run's outcome
             x = factory(**arguments(factory, given, f"sample.{name}"))(x, draws)
+    return x.shape
+
+
+def _try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
+    """Show the network images of that shape, on the meta device; InputError where it cannot be trained so."""
+    sizes = (resolved.num_classes, resolved.in_channels)
+    files = json.dumps(thaw(recipe.sources), sort_keys=True)
+    with _own_code(recipe.model.name, "model.name"):
+        heads = _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, files)
+    if "auxiliary" in recipe.loss and not heads:
+        raise NotApplicable(
+            f"loss.auxiliary: model {recipe.model.name} has no auxiliary head; set model.auxiliary: true"
+        )
+    if heads and "auxiliary" not in recipe.loss and recipe.model.arguments.get("auxiliary"):
+        raise InputError("model.auxiliary: nothing trains the auxiliary head; add loss.auxiliary")
+
+
+@lru_cache(maxsize=256)  # most arms of a study share their network
+def _auxiliary_heads(
+    model_json: str, base: Path, sizes: tuple[int, int], shape: torch.Size, files: str
+) -> int:
+    """Build a network, let it see images of a shape, and count the answers beside the first."""
+    entry = Model.model_validate_json(model_json)
+    factory = find("model", entry.name, base, "model.name")
+    model = build_model(factory, arguments(factory, entry.arguments, "model", PASSED["model"]), *sizes, None)
+    try:
+        with torch.no_grad():
+            answer = model.train()(torch.empty(shape, device="meta"))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason, size = str(error).partition("\n")[0], "x".join(map(str, shape[2:]))
+        raise InputError(f"model {entry.name}: cannot take images of {size} pixels: {reason}") from None
+    return len(answer) - 1 if isinstance(answer, tuple) else 0
 
 
 def _dtype(recipe: Recipe, device: torch.device) -> str:

@@ -1,8 +1,8 @@
 """The seams of a training step: the value that operations see, and what they are built from.
 
-An operation is built once, as `build(context, **arguments)`, then called with a small frozen `Batch`. Order
-inside a seam is the operation's declared `rank`, never the order of tricks. A seam without operations leaves
-no code in the step and draws nothing.
+An operation is built once, as `build(context, …, **arguments)`, then called with small frozen values. Order
+inside a seam is the operation's declared `rank`, else its place in the catalogue, never the order of tricks.
+A seam without operations leaves no code in the step and draws nothing.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,18 @@ class Batch(NamedTuple):
     y: Tensor  # int64 [B], or float32 [B, K] once mixed or smoothed
     step: int  # counted over the whole run
     outputs: Tensor | None = None  # logits [B, K], once the network has run
+    auxiliary: tuple[Tensor, ...] = ()  # logits [B, K] of auxiliary heads
+    part: int = 0  # which part of the batch this is, where it is taken in parts
 
 
 Loss = Callable[[Batch], Tensor]
+"""batch with outputs → scalar loss."""
 BatchOperation = Callable[[Batch], Batch]
+Order = Callable[[int, Tensor], Tensor]
+"""(epoch, image ids int64 [N] in random order) → image ids int64 [M], which may repeat."""
+Network = Callable[[Tensor], Tensor]
+"""x float32 [B, C, H, W] → logits [B, K], at evaluation."""
+Surgery = Callable[[nn.Module], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Context:
     device: torch.device
     base: Path  # relative paths in a recipe start here
     find_model: Callable[[str], Callable[..., nn.Module]]  # the factory that a model's name stands for
+    steps_per_epoch: int
+    total_steps: int
 
     @property
     def num_classes(self) -> int:
@@ -52,29 +62,3 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = lr
-
-
-def plain_step(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
-    """The step seam without operations: backward, update, clear."""
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-
-
-@dataclass(frozen=True)
-class ScaledStep:
-    """The step of fp16 training: the loss is scaled so that small gradients survive (paper, Section 3.2)."""
-
-    scaler: torch.amp.GradScaler
-
-    def __call__(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
-        """Backward through the scaled loss; the update is skipped where gradients overflowed."""
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.scaler.step(optimizer)
-        self.scaler.update()
-        optimizer.zero_grad(set_to_none=True)
-
-
-Step = Callable[[Tensor, torch.optim.Optimizer], None]
-Network = Callable[[Tensor], Tensor]
-Surgery = Callable[[nn.Module], nn.Module]

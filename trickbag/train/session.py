@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trickbag.averaging import Average
 from trickbag.data import SampleOperation, Store, channel_statistics
 from trickbag.models import Family, build_model
 from trickbag.optim import parameter_groups
-from trickbag.recipe import Machine, Recipe, in_steps, steps
+from trickbag.recipe import Machine, Recipe, steps
 from trickbag.records.run import EpochRow
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
@@ -24,7 +25,8 @@ from trickbag.train.evaluate import Bits
 from trickbag.train.memory import keep_freed_memory
 from trickbag.train.operations import cross_entropy_loss
 from trickbag.train.resolve import PASSED, Resolved, device_of, model_parts
-from trickbag.train.seams import BatchOperation, Context, Loss, ScaledStep, Step, plain_step
+from trickbag.train.seams import BatchOperation, Context, Loss, Network, Order
+from trickbag.train.update import ScaledBackward, Update
 
 COMPILED_STRUCTURES = 200  # of a network's class in one process; with evaluation, two per arm
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -42,14 +44,17 @@ class Session:
     forward: nn.Module  # the model, compiled where the recipe says so
     optimizer: torch.optim.Optimizer
     lr: Callable[[int], float]  # of a step counted from 0
+    order: Sequence[Order]
     sample: Sequence[SampleOperation]
     batch: Sequence[BatchOperation]
     loss: Loss
-    update: Step
+    update: Update
+    average: Average | None
+    predict: Callable[[Network], Network]  # the network as it classifies at evaluation
     autocast: AbstractContextManager[Any]
     scaler: torch.amp.GradScaler | None
     clock: Clock
-    draws_itself: bool  # whether the network may draw, as dropout does; our own families do not
+    draws_itself: bool  # whether the network may draw, as dropout does
     step: int = 0  # steps done
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
     rows: list[EpochRow] = field(default_factory=list)
@@ -85,9 +90,12 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         device=device,
         base=resolved.base,
         find_model=lambda name: find("model", name, resolved.base, "model.name"),
+        steps_per_epoch=resolved.steps_per_epoch,
+        total_steps=resolved.total_steps,
     )
     for build in _operations(resolved, "surgery"):
         model = build(context, model)
+    optimizer = _optimizer(resolved, model)
     scaler = torch.amp.GradScaler(device.type) if recipe.precision.dtype == "fp16" else None
     return Session(
         resolved=resolved,
@@ -96,16 +104,19 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         store=store,
         model=model,
         forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
-        optimizer=_optimizer(resolved, model),
+        optimizer=optimizer,
         lr=_schedule(resolved),
+        order=[build(context) for build in _operations(resolved, "order")],
         sample=[build() for build in _operations(resolved, "sample")],
         batch=[build(context) for build in _operations(resolved, "batch")],
         loss=_loss(resolved, context),
-        update=ScaledStep(scaler) if scaler else plain_step,
+        update=_update(resolved, context, Update(model, optimizer, scaler=scaler)),
+        average=next((build(context, model) for build in _operations(resolved, "average")), None),
+        predict=_predict(resolved, context),
         autocast=_autocast(recipe, device),
         scaler=scaler,
         clock=clock,
-        draws_itself=not isinstance(model, Family),
+        draws_itself=not isinstance(model, Family) or model.draws,
         loss_sum=torch.zeros((), device=device),
     )
 
@@ -128,7 +139,8 @@ def _operations(resolved: Resolved, seam: str) -> list[Callable[..., Any]]:
     found, listed = [], list(CATALOGUE[seam])
     for name, given in getattr(resolved.recipe, seam).items():
         factory = find(seam, name, resolved.base, seam)
-        bound = partial(factory, **arguments(factory, given, f"{seam}.{name}", PASSED[seam]))
+        args = arguments(factory, resolved.in_steps(given), f"{seam}.{name}", PASSED[seam])
+        bound = partial(factory, **args)
         found.append((getattr(factory, "rank", listed.index(name) if name in listed else 50), name, bound))
     return [bound for _, _, bound in sorted(found, key=lambda item: item[:2])]
 
@@ -139,6 +151,27 @@ def _loss(resolved: Resolved, context: Context) -> Loss:
     for build in _operations(resolved, "loss"):
         loss = build(context, loss)
     return loss
+
+
+def _update(resolved: Resolved, context: Context, update: Update) -> Update:
+    """The plain update, changed by the operations of the step seam."""
+    if update.scaler:
+        update = replace(update, backward=ScaledBackward(update.scaler))
+    for build in _operations(resolved, "step"):
+        update = build(context, update)
+    return update
+
+
+def _predict(resolved: Resolved, context: Context) -> Callable[[Network], Network]:
+    """From a network to the network as the predict seam has it classify."""
+    builders = _operations(resolved, "predict")
+
+    def predict(network: Network) -> Network:
+        for build in builders:
+            network = build(context, network)
+        return network
+
+    return predict
 
 
 def _optimizer(resolved: Resolved, model: nn.Module) -> torch.optim.Optimizer:
@@ -155,8 +188,7 @@ def _schedule(resolved: Resolved) -> Callable[[int], float]:
     """The learning rate as a function of the step, warmup included."""
     section, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", section.name, resolved.base, "schedule.name")
-    in_step = {name: in_steps(value, total, per_epoch) for name, value in section.arguments.items()}
-    args = arguments(factory, in_step, "schedule", PASSED["schedule"])
+    args = arguments(factory, resolved.in_steps(section.arguments), "schedule", PASSED["schedule"])
     factor = build_schedule(factory, args, total, steps(section.warmup, total, per_epoch))
     peak = resolved.recipe.optimizer.lr
     return lambda step: peak * factor(step)

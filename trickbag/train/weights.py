@@ -6,14 +6,14 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from trickbag.records.files import write_whole
+from trickbag.train.loop import evaluated_network
 from trickbag.train.session import Session
 
 
 def save_weights(path: Path, session: Session) -> None:
-    """Keep the network of a session: weights, and in the metadata its recipe, classes and normalisation."""
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in session.model.state_dict().items()
-    }
+    """Keep the network that a session evaluates: weights, and in the metadata its recipe, classes and normalisation."""
+    network = evaluated_network(session)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     resolved = session.resolved
     about = {
         "model": json.dumps(resolved.recipe.plain()["model"]),

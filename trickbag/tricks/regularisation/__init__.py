@@ -1,5 +1,17 @@
 """Regularisation, averaging and steps that the paper did not use."""
 
-from types import ModuleType
+from trickbag.tricks.regularisation import (
+    binary_cross_entropy,
+    ema,
+    gradient_accumulation,
+    lower_weight_decay,
+    swa,
+)
 
-MODULES: tuple[ModuleType, ...] = ()
+MODULES = (
+    ema,
+    swa,
+    binary_cross_entropy,
+    lower_weight_decay,
+    gradient_accumulation,
+)

@@ -1,29 +1,14 @@
-"""The operations of the batch and loss seams: a part's pure function, bound to its stream and arguments."""
+"""Loss operations: each wraps the loss within it, `build(context, inner, **arguments)`."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
 
-from pydantic import Field
 from torch import Tensor
 
-from trickbag.losses import cross_entropy, distillation, smooth_targets
-from trickbag.mixing import draw_lambda, mixup
-from trickbag.train.seams import Batch, BatchOperation, Context, Loss
+from trickbag.errors import InputError
+from trickbag.losses import binary_cross_entropy, cross_entropy, distillation, smooth_targets
+from trickbag.train.operations.arguments import Positive, Share
+from trickbag.train.seams import Batch, Context, Loss
 from trickbag.train.teacher import load_teacher
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-
-
-def build_mixup(context: Context, *, alpha: Positive = 0.2) -> BatchOperation:
-    """Convex pairs of images and targets, one lambda ~ Beta(alpha, alpha) per batch."""
-
-    def operation(batch: Batch) -> Batch:
-        lam = draw_lambda(context.streams.numpy("mixup", batch.step), alpha)
-        x, y = mixup(batch.x, batch.y, lam, context.num_classes)
-        return batch._replace(x=x, y=y)
-
-    return operation
 
 
 def cross_entropy_loss(batch: Batch) -> Tensor:
@@ -32,11 +17,33 @@ def cross_entropy_loss(batch: Batch) -> Tensor:
     return cross_entropy(batch.outputs, batch.y)
 
 
+def build_binary_cross_entropy(context: Context, inner: Loss) -> Loss:
+    """Binary cross-entropy of every class in place of the cross-entropy."""
+
+    def loss(batch: Batch) -> Tensor:
+        assert batch.outputs is not None
+        return binary_cross_entropy(batch.outputs, batch.y)
+
+    return loss
+
+
 def build_label_smoothing(context: Context, inner: Loss, *, smoothing: Share = 0.1) -> Loss:
     """The inner loss on targets of which a share `smoothing` is spread over all classes."""
 
     def loss(batch: Batch) -> Tensor:
         return inner(batch._replace(y=smooth_targets(batch.y, smoothing, context.num_classes)))
+
+    return loss
+
+
+def build_auxiliary(context: Context, inner: Loss, *, weight: Positive = 0.4) -> Loss:
+    """The inner loss, and `weight` times that of every auxiliary head (Szegedy et al. 2016, section 4)."""
+
+    def loss(batch: Batch) -> Tensor:
+        if not batch.auxiliary:
+            raise InputError("loss.auxiliary: the network has no auxiliary head that answers in training")
+        heads = [inner(batch._replace(outputs=outputs, auxiliary=())) for outputs in batch.auxiliary]
+        return inner(batch) + weight * sum(heads[1:], heads[0])
 
     return loss
 
@@ -60,8 +67,9 @@ def build_distillation(
     return loss
 
 
-BATCH_OPERATIONS: Mapping[str, Callable[..., BatchOperation]] = {"mixup": build_mixup}
 LOSS_OPERATIONS: Mapping[str, Callable[..., Loss]] = {
+    "binary_cross_entropy": build_binary_cross_entropy,
     "label_smoothing": build_label_smoothing,
+    "auxiliary": build_auxiliary,
     "distillation": build_distillation,
 }
