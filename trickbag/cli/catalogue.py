@@ -82,9 +82,9 @@ def _summaries(kind: str) -> Mapping[str, str]:
     if kind == "recipes":
         return {name: _opening(name) for name in recipe_names()}
     if kind == "studies":
-        from trickbag.study.load import study_names
+        from trickbag.study.load import load_study, study_names
 
-        return dict.fromkeys(study_names(), "")
+        return {name: load_study(name)[0].question for name in study_names()}
     return {name: (inspect.getdoc(entry) or "").partition("\n")[0] for name, entry in _entries(kind).items()}
 
 
@@ -111,6 +111,7 @@ def _show_trick(trick: Trick, console: Console) -> None:
         ("follows", card.follows),
         ("hurts", card.hurts),
         ("cost", card.cost),
+        ("needs", card.needs),
         ("requires", ", ".join(card.requires)),
         ("conflicts", ", ".join(card.conflicts)),
         ("groups", "; ".join(" + ".join(group) for group in card.suggests)),

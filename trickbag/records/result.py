@@ -265,6 +265,7 @@ class Results(Frozen):
     runs_done: int
     test_openings: int = 0
     dropped: dict[str, str] = {}
+    not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why
     amendments: tuple[Amendment, ...] = ()
     phases: tuple[PhaseNote, ...] = ()
     openings: tuple[str, ...] = ()  # when the test bits were opened

@@ -7,6 +7,7 @@ from trickbag.errors import InputError, unknown
 from trickbag.models.resnet.blocks import Block, Options
 from trickbag.models.resnet.layers import Attention
 from trickbag.models.resnet.stem import Stem
+from trickbag.recipe import NotApplicable
 
 SE_RATIO = 1 / 16
 """Hu et al. 2018: a reduction ratio of 16 in all their models."""
@@ -39,16 +40,16 @@ def check_options(options: Options, base_width: int) -> None:
     if options.attention not in get_args(Attention):
         raise unknown("attention", options.attention, get_args(Attention), "resnet")
     if options.block == "basic" and options.stride_in_3x3:
-        raise InputError(
+        raise NotApplicable(
             "resnet: stride_in_3x3 needs bottleneck blocks: "
             "a basic block has no 1x1 conv to move the stride from"
         )
     if options.block == "basic" and (options.groups, base_width) != (1, 64):
-        raise InputError(
+        raise NotApplicable(
             "resnet: groups and base_width need bottleneck blocks; a basic block can be made wide"
         )
     if options.preact and options.zero_gamma:
-        raise InputError(
+        raise NotApplicable(
             "resnet: zero_gamma and preact exclude each other: "
             "the residual of a pre-activation block ends in a convolution, not in a normalisation"
         )
@@ -72,4 +73,6 @@ def check_stem(stem: Stem, options: Options, replace_stem_pool: bool, stages: in
             "two convolutions would follow each other without normalisation and relu"
         )
     if options.blur_pool and stem == "small" and stages == 1:
-        raise InputError("resnet: blur_pool finds nothing that subsamples: a small stem and a single stage")
+        raise NotApplicable(
+            "resnet: blur_pool finds nothing that subsamples: a small stem and a single stage"
+        )
