@@ -302,8 +302,7 @@ def _sources(recipe: Recipe, base: Path) -> dict[str, str]:
     own = sorted({name.partition(":")[0]: name for name in names if is_own(name)}.items())
     found = {place: file_digest(own_source(name, base, "recipe")) for place, name in own}
     teacher = str(recipe.loss.get("distillation", {}).get("teacher", ""))
-    start = recipe.model.arguments.get("pretrained")
+    start = str(recipe.model.arguments.get("pretrained", ""))
     weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
-    for path in [*weights, *([start] if is_weights_file(start) else [])]:
-        found[path] = file_digest(base / path)
-    return found
+    weights += [start] if is_weights_file(start) else []
+    return found | {path: file_digest(base / path) for path in weights}

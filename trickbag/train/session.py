@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trickbag.averaging import Average
-from trickbag.data import SampleOperation, Store, channel_statistics
+from trickbag.data import SampleOperation, Store, channel_statistics, told
 from trickbag.models import Family, build_model, input_statistics
 from trickbag.optim import build_optimizer
 from trickbag.recipe import Machine, Recipe, steps
@@ -112,7 +112,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         optimizer=optimizer,
         factor=_schedule(resolved),
         order=[build(context) for build in _operations(resolved, "order")],
-        sample=[build() for build in _operations(resolved, "sample")],
+        sample=[told(build(), store.mean) for build in _operations(resolved, "sample")],
         batch=[build(context) for build in _operations(resolved, "batch")],
         loss=_loss(resolved, context),
         update=_update(resolved, context, Update(model, optimizer, scaler=scaler)),
