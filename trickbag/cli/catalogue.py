@@ -13,6 +13,7 @@ from trickbag.cli.show_schedule import show_schedule
 from trickbag.errors import InputError, unknown
 from trickbag.recipe import Trick, load_recipe, recipe_names
 from trickbag.tricks import CATALOGUE as TRICKS
+from trickbag.tricks import GROUPS
 
 KINDS = ("tricks", "models", "optimizers", "schedules", "augmentations", "datasets", "recipes", "studies")
 SECTIONS = {
@@ -22,18 +23,41 @@ SECTIONS = {
     "augmentations": "sample",
     "datasets": "dataset",
 }
+HEADINGS = {  # of the groups of tricks
+    "paper": "The paper's tricks (He et al. 2018)",
+    "optimizers": "Optimizers",
+    "schedules": "Learning-rate schedules",
+    "architectures": "Architectures",
+    "preprocessing": "Pre-processing",
+    "regularisation": "Regularisation, averaging, steps",
+}
 Kind = Annotated[str, typer.Argument(help=", ".join(KINDS) + ".", show_default=False)]
 
 
 def list_(kind: Kind, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """List the names of a kind, with a line each."""
-    entries = [{"name": name, "summary": summary} for name, summary in _summaries(_plural(kind)).items()]
+    kind = _plural(kind)
+    group = {name: group for group, names in GROUPS.items() for name in names} if kind == "tricks" else {}
+    entries = [
+        {"name": name, "summary": summary} | ({"group": group[name]} if group else {})
+        for name, summary in _summaries(kind).items()
+    ]
     if as_json:
         print(json.dumps(entries, indent=1))
         return
-    width = max(len(entry["name"]) for entry in entries)
+    width, heading = max(len(entry["name"]) for entry in entries), ""
     for entry in entries:
-        print(f"{entry['name']:<{width}}  {entry['summary']}".rstrip())
+        if entry.get("group", "") != heading:
+            heading = entry["group"]
+            print(f"\n{HEADINGS[heading]}" if entry is not entries[0] else HEADINGS[heading])
+        print(
+            f"{'  ' if heading else ''}{entry['name']:<{width}}  {_first_sentence(entry['summary'])}".rstrip()
+        )
+
+
+def _first_sentence(text: str) -> str:
+    """A summary up to its first full stop, for a line in a list."""
+    return text.partition(". ")[0].removesuffix(".") + ("." if text.endswith(".") else "")
 
 
 def show(
