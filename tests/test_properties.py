@@ -53,7 +53,7 @@ VGG = {"model.name": "vgg11_bn", "model.width": 0.125, "model.stem": "small"}
 ROWS: dict[str, Row] = {
     "zero_gamma": Row(other_weights=True),
     "long_schedule": Row(same_start=True),
-    "lookahead": Row(same_start=True),  # its first sync is after the sixth step
+    "lookahead": Row(same_start=True),  # its first sync is after the fifth step
 }
 
 

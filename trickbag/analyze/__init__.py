@@ -80,6 +80,7 @@ def _results(
         runs_done=len(evidence.records),
         test_openings=len(opened),
         dropped=plan.dropped,
+        not_applicable=plan.not_applicable,
         amendments=tuple(
             Amendment(reason=e.reason, written=e.written["written"], finished_runs=e.finished_runs)
             for e in file.entries

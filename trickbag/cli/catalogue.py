@@ -10,7 +10,8 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from trickbag.errors import unknown
+from trickbag.cli.show_schedule import show_schedule
+from trickbag.errors import InputError, unknown
 from trickbag.recipe import Trick, load_recipe, recipe_names
 from trickbag.tricks import CATALOGUE as TRICKS
 
@@ -36,12 +37,23 @@ def list_(kind: Kind, as_json: Annotated[bool, typer.Option("--json", help="For 
         print(f"{entry['name']:<{width}}  {entry['summary']}".rstrip())
 
 
-def show(kind: Kind, name: Annotated[str, typer.Argument(show_default=False)]) -> None:
-    """Show one entry: a trick's card and patch, a recipe as YAML, arguments with their defaults."""
+def show(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(show_default=False)],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]…", help="Arguments of a schedule.", show_default=False),
+    ] = None,
+) -> None:
+    """Show one entry: a trick's card and patch, a recipe as YAML, arguments, a schedule drawn."""
     kind = _plural(kind)
     names = _summaries(kind)
     if name not in names:
         raise unknown(kind.removesuffix("s"), name, names)
+    if fields and kind != "schedules":
+        raise InputError(
+            f"{fields[0]}: only a schedule is shown with arguments, like show schedule cosine final=0.1"
+        )
     if kind == "tricks":
         _show_trick(TRICKS[name], Console())
     elif kind == "recipes":
@@ -50,6 +62,8 @@ def show(kind: Kind, name: Annotated[str, typer.Argument(show_default=False)]) -
         from trickbag.study.load import study_text
 
         print(study_text(name), end="")
+    elif kind == "schedules":
+        show_schedule(name, fields or [])
     else:
         _show_entry(name, _entries(kind)[name], SECTIONS[kind])
         if kind == "optimizers":
@@ -71,9 +85,9 @@ def _summaries(kind: str) -> Mapping[str, str]:
     if kind == "recipes":
         return {name: _opening(name) for name in recipe_names()}
     if kind == "studies":
-        from trickbag.study.load import study_names
+        from trickbag.study.load import load_study, study_names
 
-        return dict.fromkeys(study_names(), "")
+        return {name: load_study(name)[0].question for name in study_names()}
     return {name: (inspect.getdoc(entry) or "").partition("\n")[0] for name, entry in _entries(kind).items()}
 
 
@@ -100,6 +114,7 @@ def _show_trick(trick: Trick, console: Console) -> None:
         ("follows", card.follows),
         ("hurts", card.hurts),
         ("cost", card.cost),
+        ("needs", card.needs),
         ("requires", ", ".join(card.requires)),
         ("conflicts", ", ".join(card.conflicts)),
         ("groups", "; ".join(" + ".join(group) for group in card.suggests)),

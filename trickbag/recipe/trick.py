@@ -69,7 +69,7 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
     """
     _check_company(tricks)
     recipe, owners = baseline, dict[str, str]()
-    for trick in sorted(tricks, key=_turn):
+    for trick in in_turn(tricks):
         patch = trick.patch_on(recipe)
         _claim(owners, trick.name, patch)
         changed = apply(recipe, patch, f"trick {trick.name}")
@@ -78,6 +78,11 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
             raise InputError(f"trick {trick.name} changes nothing here: {already or 'its patch is empty'}")
         recipe = changed
     return recipe
+
+
+def in_turn(tricks: Iterable[Trick]) -> list[Trick]:
+    """Tricks in the order in which `compose` applies them."""
+    return sorted(tricks, key=_turn)
 
 
 def _turn(trick: Trick) -> tuple[bool, bool, bool]:

@@ -109,6 +109,7 @@ class Summary(Frozen):
     fingerprint: str = ""
     diff: dict[str, tuple[Any, Any]] = {}
     curve: tuple[CurvePoint, ...] = ()
+    rates: tuple[float, ...] = ()  # learning rate at the end of every epoch, mean over runs
 
 
 class ArmResult(Summary):
@@ -264,6 +265,7 @@ class Results(Frozen):
     runs_done: int
     test_openings: int = 0
     dropped: dict[str, str] = {}
+    not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why
     amendments: tuple[Amendment, ...] = ()
     phases: tuple[PhaseNote, ...] = ()
     openings: tuple[str, ...] = ()  # when the test bits were opened

@@ -78,6 +78,8 @@ def _table(group: Group, arms: tuple[ArmResult, ...], results: Results, name: st
         "{}" * line[0].startswith("[") + " & ".join(line) + r" \\" for line in lines
     ]  # [ is \\'s argument
     caption = escape("Continued from the table before.") if goes_on else _caption(group, results)
+    last = not arms or arms[-1] == group.judged[-1]
+    written += [_foreign_row(*item, len(head)) for item in group.foreign.items()] if last else []
     columns = "lr" + "r" * tested + "l" + "r" * timed + "r"
     above = [r"\begin{table}", r"\centering", r"\small", f"\\caption{{{caption}}}", f"\\label{{{name}}}"]
     above += [r"\vspace{\abovecaptionskip}", f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
@@ -96,6 +98,11 @@ def _row(arm: ArmResult, group: Group, timed: bool, tested: bool) -> list[str]:
     if timed:
         cells.append(ratio(time.ratio, time.low, time.high) if time else "–")
     return [escape(cell) for cell in (*cells, str(arm.seeds))]
+
+
+def _foreign_row(name: str, why: str, columns: int) -> str:
+    """The row of a factor that means nothing on this workload, over all columns but the first."""
+    return f"{escape(name)} & \\multicolumn{{{columns}}}{{l}}{{not applicable: {escape(why)}}} \\\\"
 
 
 def _caption(group: Group, results: Results) -> str:

@@ -56,7 +56,13 @@ def _verdicts(group: Group, results: Results) -> str:
             [*row, measured(arm.new_images) if arm and arm.new_images else ""]
             for row, arm in _with(rows, group)
         ]
+    rows += [_foreign_row(name, why, len(head)) for name, why in group.foreign.items()]
     return table(head, rows, (0, 3, 6))
+
+
+def _foreign_row(name: str, why: str, columns: int) -> list[str]:
+    """The row of a factor that means nothing on this workload."""
+    return [escape(name), "–", "–", f"not applicable: {escape(why)}", *[""] * (columns - 4)]
 
 
 def _with(rows: list[list[str]], group: Group) -> list[tuple[list[str], ArmResult | None]]:

@@ -60,6 +60,8 @@ def verdict_table(results: Results, width: int = 100) -> Table:
         scale = axis([arm.accuracy for arm in group.judged if arm.accuracy], results.margin)
         for arm in group.judged:
             table.add_row(*_row(arm, group, results.margin, scale, layout))
+        for name, why in group.foreign.items():
+            table.add_row(*_foreign_row(name, why, layout))
     return table
 
 
@@ -110,6 +112,12 @@ def _baseline_row(group: Group, layout: Layout) -> list[Text]:
     arm, empty = group.baseline, Text("")
     cells = [text(arm.name, "italic"), Text(number(arm.mean)), empty, empty, Text("reference", "dim"), empty]
     return _fit([*cells, Text(str(arm.seeds))], layout)
+
+
+def _foreign_row(name: str, why: str, layout: Layout) -> list[Text]:
+    """The row of a factor that means nothing on this workload."""
+    empty, said = Text(""), text(f"not applicable: {why}", "dim")
+    return _fit([text(name, "bold"), empty, empty, empty, said, empty, empty], layout)
 
 
 def _fit(cells: list[Text], layout: Layout) -> list[Text]:

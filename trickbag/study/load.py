@@ -1,7 +1,7 @@
 """A study from its file: by path or embedded name, with `field=value` overrides, self-contained afterwards."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -92,9 +92,19 @@ def self_contained(study: Study, base: Path) -> str:
 
 
 def copy_own_files(plan: Plan, base: Path, folder: Path) -> None:
-    """Copy the user's own Python files, which recipes name relative to the study file, into its folder."""
-    names = {name for arm in plan.arms for name in arm.recipe["sources"]}
+    """Copy the user's own files, which study and recipes name relative to the study file, into its folder."""
+    names = {name for arm in plan.arms for name in arm.recipe["sources"]} | set(_own_files(plan.study))
     for name in names:
-        if not (folder / name).exists():
+        if (base / name).is_file() and not (folder / name).exists():  # a module's is installed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, folder / name)
+
+
+def _own_files(plain: Any) -> Iterator[str]:
+    """The Python files that plain data names, as `file.py:attribute`, in keys or values."""
+    if isinstance(plain, str) and ".py:" in plain:
+        yield plain.partition(".py:")[0] + ".py"
+    elif isinstance(plain, Mapping):
+        yield from (name for item in (*plain.keys(), *plain.values()) for name in _own_files(item))
+    elif isinstance(plain, list | tuple):
+        yield from (name for item in plain for name in _own_files(item))

@@ -38,50 +38,51 @@ def build_accumulate(context: Context, update: Update, *, parts: Count = 2) -> U
     return replace(update, backward=backward)
 
 
-def build_clip_norm(context: Context, update: Update, *, max_norm: Positive = 1.0) -> Update:
-    """Scale the gradient down where its norm, over all parameters, exceeds `max_norm` (Pascanu et al. 2013)."""
-    parameters = list(update.model.parameters())
-    return replace(update, before=(*update.before, lambda: clip_norm(parameters, max_norm)))
-
-
-def build_agc(context: Context, update: Update, *, clipping: Positive = 0.01, eps: Positive = 1e-3) -> Update:
-    """Adaptive gradient clipping of all but the classifier (Brock et al. 2021): unit by unit, by its weights."""
-    parameters = before_classifier(update.model)
-    return replace(update, before=(*update.before, lambda: agc(parameters, clipping, eps)))
-
-
 def build_sam(context: Context, update: Update, *, rho: Positive = 0.05, adaptive: bool = False) -> Update:
-    """The gradient at the worst point within `rho`: two passes a step (Foret et al. 2020; adaptive: Kwon et al.).
+    """Sharpness-aware minimisation: the gradient of the worst point within `rho` (Foret et al. 2020).
 
-    Batch-norm statistics are those of the first pass, and so is the loss that is reported.
+    The second pass sees the same images and network draws, and leaves batch-norm statistics alone.
     """
-    once = update.backward
-    parameters = list(update.model.parameters())
+    parameters, inner = list(update.model.parameters()), update.backward
 
     def backward(loss_of: Loss, batch: Batch) -> Tensor:
-        loss = once(loss_of, batch)
-        saved = sam_perturb(parameters, rho, adaptive)
+        loss = inner(loss_of, batch)
+        here = sam_perturb(parameters, rho, adaptive)
         update.optimizer.zero_grad(set_to_none=True)
         with statistics_kept(update.model):
-            once(loss_of, batch)
-        sam_restore(parameters, saved)
+            inner(loss_of, batch)
+        sam_restore(parameters, here)
         return loss
 
     return replace(update, backward=backward)
 
 
-def build_lookahead(context: Context, update: Update, *, k: Count = 6, alpha: Share = 0.5) -> Update:
-    """Slow weights that follow the trained ones by `alpha` after every `k` steps (Zhang et al. 2019)."""
+def build_agc(context: Context, update: Update, *, clipping: Positive = 0.01) -> Update:
+    """Adaptive gradient clipping: unit by unit, relative to the weights (Brock et al. 2021)."""
+    parameters = before_classifier(update.model)
+    return replace(update, before=(*update.before, lambda: agc(parameters, clipping)))
+
+
+def build_lookahead(context: Context, update: Update, *, k: Count = 5, alpha: Share = 0.5) -> Update:
+    """Slow weights that move by `alpha` towards the trained ones every `k` steps (Zhang et al. 2019).
+
+    The last step of the training counts as the end of a round, so that slow weights are what is evaluated.
+    """
     parameters = list(update.model.parameters())
     slow = [p.detach().clone() for p in parameters]
-    names = [f"lookahead.{name}" for name, _ in update.model.named_parameters()]
 
     def follow(step: int) -> None:
-        if (step + 1) % k == 0:
+        if (step + 1) % k == 0 or step + 1 == context.total_steps:
             lookahead_sync(parameters, slow, alpha)
 
-    state = {**update.state, **dict(zip(names, slow, strict=True))}
-    return replace(update, after=(*update.after, follow), state=state)
+    kept = {f"lookahead.{i}": weights for i, weights in enumerate(slow)}
+    return replace(update, after=(*update.after, follow), state={**update.state, **kept})
+
+
+def build_clip_norm(context: Context, update: Update, *, max_norm: Positive = 1.0) -> Update:
+    """Scale the gradient down where its norm, over all parameters, exceeds `max_norm` (Pascanu et al. 2012)."""
+    parameters = list(update.model.parameters())
+    return replace(update, before=(*update.before, lambda: clip_norm(parameters, max_norm)))
 
 
 STEP_OPERATIONS: Mapping[str, Callable[..., Update]] = {

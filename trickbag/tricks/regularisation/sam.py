@@ -33,7 +33,8 @@ TRICK = Trick(
         ),
         hurts=(
             "Doubles the time of a step: compare it with a run of twice the epochs. The gain grows with the "
-            "length of training, since it works against overfitting; short runs show little."
+            "length of training, since it works against overfitting; short runs show little. Not with fp16 "
+            "(low precision on a GPU): its two passes cannot share a loss scale."
         ),
         cost="Time: two forward and backward passes per step. Memory: one copy of the weights.",
         suggests=(("sam",), ("sam", "long_schedule")),
