@@ -1,7 +1,7 @@
 """A trick is a named patch on a recipe, with a card; an arm is a baseline with some tricks on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trickbag.errors import InputError
@@ -44,11 +44,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Trick:
-    """A named patch: field path -> value, or a pure function of the recipe with the other patches on."""
+    """A named patch: field path -> value, or a pure function of the recipe with the other patches on.
+
+    `space` is where fair tuning looks around it: field path -> range of factors on the trick's own value,
+    searched on a log scale; empty means the study's own space.
+    """
 
     name: str
     patch: Patch | Callable[[Recipe], Patch]
     card: Card
+    space: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def patch_on(self, recipe: Recipe) -> Patch:
         """The patch as data, for this recipe."""
