@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from trickbag.errors import InputError
+from trickbag.models.pretrained import Origin
 from trickbag.recipe import Machine, Recipe, apply
 from trickbag.run.single import train_recipe
 from trickbag.train import Session, build_session, resolve
@@ -63,7 +64,7 @@ def test_a_pretrained_teacher_sees_images_normalised_its_own_way(
 ) -> None:
     """timm's network on images normalised by hand with its own mean and SD equals the teacher on the student's."""
     network = timm.create_model("test_resnet.r160_in1k", num_classes=10, in_chans=1).eval()
-    network.pretrained_cfg = {"mean": (0.5,), "std": (0.25,), "num_classes": 10}
+    network.origin = Origin(mean=(127.5,), sd=(63.75,), classes=10)
     monkeypatch.setattr("trickbag.train.teacher.build_model", lambda *args, **kwargs: network)
     run = student(
         small, machine, Path(), teacher="timm/test_resnet.r160_in1k", temperature=1.0, hard_weight=0.0
@@ -74,7 +75,7 @@ def test_a_pretrained_teacher_sees_images_normalised_its_own_way(
         loss = run.loss(Batch(run.store.normalise(raw), y, 0, expected))
     entropy = -(torch.softmax(expected, 1) * torch.log_softmax(expected, 1)).sum(1).mean()
     assert loss.item() == pytest.approx(entropy.item(), rel=1e-4)
-    network.pretrained_cfg["num_classes"] = 1000
+    network.origin = network.origin._replace(classes=1000)
     with pytest.raises(InputError, match="knows 1000 classes, not 10"):
         student(small, machine, Path(), teacher="timm/test_resnet.r160_in1k")
 

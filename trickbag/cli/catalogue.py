@@ -9,7 +9,8 @@ import typer
 import yaml
 from rich.console import Console
 
-from trickbag.errors import unknown
+from trickbag.cli.show_schedule import show_schedule
+from trickbag.errors import InputError, unknown
 from trickbag.recipe import Trick, load_recipe, recipe_names
 from trickbag.tricks import CATALOGUE as TRICKS
 
@@ -35,12 +36,23 @@ def list_(kind: Kind, as_json: Annotated[bool, typer.Option("--json", help="For 
         print(f"{entry['name']:<{width}}  {entry['summary']}".rstrip())
 
 
-def show(kind: Kind, name: Annotated[str, typer.Argument(show_default=False)]) -> None:
-    """Show one entry: a trick's card and patch, a recipe as YAML, arguments with their defaults."""
+def show(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(show_default=False)],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]…", help="Arguments of a schedule.", show_default=False),
+    ] = None,
+) -> None:
+    """Show one entry: a trick's card and patch, a recipe as YAML, arguments, a schedule drawn."""
     kind = _plural(kind)
     names = _summaries(kind)
     if name not in names:
         raise unknown(kind.removesuffix("s"), name, names)
+    if fields and kind != "schedules":
+        raise InputError(
+            f"{fields[0]}: only a schedule is shown with arguments, like show schedule cosine final=0.1"
+        )
     if kind == "tricks":
         _show_trick(TRICKS[name], Console())
     elif kind == "recipes":
@@ -49,6 +61,8 @@ def show(kind: Kind, name: Annotated[str, typer.Argument(show_default=False)]) -
         from trickbag.study.load import study_text
 
         print(study_text(name), end="")
+    elif kind == "schedules":
+        show_schedule(name, fields or [])
     else:
         _show_entry(name, _entries(kind)[name])
 

@@ -3,5 +3,17 @@
 from trickbag.models.build import MODELS, build_model, find_model
 from trickbag.models.cost import count_parameters, multiply_adds
 from trickbag.models.initialise import Family, initialise
+from trickbag.models.pretrained import input_statistics, is_weights_file, origin_of
 
-__all__ = ["MODELS", "Family", "build_model", "count_parameters", "find_model", "initialise", "multiply_adds"]
+__all__ = [
+    "MODELS",
+    "Family",
+    "build_model",
+    "count_parameters",
+    "find_model",
+    "initialise",
+    "input_statistics",
+    "is_weights_file",
+    "multiply_adds",
+    "origin_of",
+]

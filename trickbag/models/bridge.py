@@ -1,57 +1,212 @@
-"""Models of timm and torchvision under the catalogue names `timm/NAME` and `torchvision/NAME`."""
+"""Models of timm and torchvision under the catalogue names `timm/NAME` and `torchvision/NAME`.
 
+Off is off: whatever dropout, drop path or auxiliary heads a library's model has by default are absent unless
+they are asked for. A pretrained model carries the `Origin` of its weights as its attribute `origin`.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from trickbag.errors import InputError, unknown
-from trickbag.models.resnet import Factory
+from trickbag.models.family import Factory
+from trickbag.models.pretrained import Origin, is_weights_file, load_weights, read_weights
+from trickbag.models.rates import check_rates, set_drop_path, set_dropout, switch_off
+from trickbag.recipe import NotApplicable
+
+WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
 
 
-def timm_model(name: str) -> Factory:
+def timm_model(name: str, base: Path = Path()) -> Factory:
     """The factory of a timm model: `resnet50d`, or with its weights' tag `resnet50d.ra2_in1k`.
 
-    Raises InputError for an unknown name.
+    Weights files are relative to `base`. Raises InputError for an unknown name.
     """
     timm = import_module("timm")  # two seconds, which only bridged models pay
     if name not in timm.list_models() and name not in timm.list_pretrained():
         raise unknown("timm model", name, timm.list_models() + timm.list_pretrained(), "model")
+    where = f"model timm/{name}"
 
-    def build(num_classes: int, in_channels: int = 3, *, pretrained: bool = False) -> nn.Module:
-        """Build it; `pretrained` loads timm's weights, all but a head of another size."""
-        config = timm.get_pretrained_cfg(name)
-        if pretrained and not (config and config.has_weights):
-            raise InputError(f"model timm/{name}: timm has no weights for it; leave out pretrained")
-        model: nn.Module = timm.create_model(
-            name, pretrained=pretrained and not _shapes_only(), num_classes=num_classes, in_chans=in_channels
-        )
+    def build(
+        num_classes: int,
+        in_channels: int = 3,
+        *,
+        pretrained: bool | str = False,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+    ) -> nn.Module:
+        """Build it.
+
+        - `pretrained`: true loads timm's weights (those of the name's tag, else the default ones), a string
+          those of a .safetensors or .pth file; all but a head of another size.
+        - `dropout`, `drop_path`: timm's `drop_rate` and `drop_path_rate`; 0 is off.
+        """
+        check_rates(where, dropout=dropout, drop_path=drop_path)
+        library = pretrained is True
+        if library and not getattr(timm.get_pretrained_cfg(name), "has_weights", False):
+            raise InputError(f"{where}: timm has no weights for it; leave out pretrained, or name a file")
+        if pretrained and not library and not is_weights_file(pretrained):
+            tag = f"timm/{name.partition('.')[0]}.{pretrained}"
+            raise InputError(
+                f"{where}: pretrained is true or a weights file; a tag stands in the name, {tag}"
+            )
+        with _fetching(where):
+            model = _timm(name, library and not _shapes_only(), num_classes, in_channels, dropout, drop_path)
+        switch_off(model, dropout=not dropout, drop_path=not drop_path)
+        if pretrained:
+            config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
+            origin = Origin(_of_255(config.mean), _of_255(config.std), config.num_classes)
+            _finish(model, origin, pretrained, num_classes, in_channels, base, where)
         return model
 
     return build
 
 
-def torchvision_model(name: str) -> Factory:
-    """The factory of a torchvision classification model; InputError if unknown."""
+def _timm(
+    name: str, pretrained: bool, num_classes: int, in_channels: int, dropout: float, drop_path: float
+) -> nn.Module:
+    """A model of timm; NotApplicable where it has no drop path to set."""
+    rates = {"drop_rate": dropout} | ({"drop_path_rate": drop_path} if drop_path else {})
+    create = import_module("timm").create_model
+    try:
+        model: nn.Module = create(
+            name, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **rates
+        )
+    except TypeError as error:
+        if "drop_path_rate" not in str(error):
+            raise
+        raise NotApplicable(f"model timm/{name}: has no drop path; leave out drop_path") from None
+    return model
+
+
+def torchvision_model(name: str, base: Path = Path()) -> Factory:
+    """The factory of a torchvision classification model; weights files are relative to `base`.
+
+    Raises InputError for an unknown name.
+    """
     tv = import_module("torchvision.models")
     names = tv.list_models(module=tv)
     if name not in names:
         raise unknown("torchvision model", name, names, "model")
-    # Without this the two warn that their slow initialisation will change.
-    extra = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    where = f"model torchvision/{name}"
 
-    def build(num_classes: int, in_channels: int = 3, *, pretrained: bool = False) -> nn.Module:
-        """Build it; `pretrained` loads torchvision's default weights, all but heads of another size."""
+    def build(
+        num_classes: int,
+        in_channels: int = 3,
+        *,
+        pretrained: bool | str = False,
+        auxiliary: bool = False,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+    ) -> nn.Module:
+        """Build it.
+
+        - `pretrained`: true loads torchvision's default weights, a string the weights of that name
+          (IMAGENET1K_V2) or those of a .safetensors or .pth file; all but heads of another size.
+        - `auxiliary`: googlenet and inception_v3 return (logits, auxiliary logits …) in training.
+        - `dropout`: rate of all dropout that the library's model has; 0 is off.
+        - `drop_path`: stochastic depth of the deepest block, the others in the library's proportion; 0 is off.
+        """
+        check_rates(where, dropout=dropout, drop_path=drop_path)
         if in_channels != 3:
-            raise InputError(
-                f"model torchvision/{name}: takes 3 channels, not {in_channels}; timm's models take any"
-            )
-        fresh: nn.Module = tv.get_model(name, num_classes=num_classes, **extra)
-        if not pretrained or _shapes_only():
-            return fresh
-        return _with_heads_of(tv.get_model(name, weights="DEFAULT"), fresh)
+            raise InputError(f"{where}: takes 3 channels, not {in_channels}; timm's models take any")
+        if auxiliary and name not in WITH_AUXILIARY_HEADS:
+            raise NotApplicable(f"{where}: has no auxiliary head; leave out auxiliary")
+        weights = _torchvision_weights(name, pretrained, where) if pretrained else None
+        library = bool(pretrained) and not is_weights_file(pretrained)
+        model = _torchvision(
+            name, weights if library and not _shapes_only() else None, num_classes, auxiliary
+        )
+        set_dropout(model, dropout, where)
+        set_drop_path(model, drop_path, where)
+        if weights is not None:
+            origin = _torchvision_origin(name, weights)
+            _finish(model, origin, pretrained, num_classes, in_channels, base, where)
+        return model
 
     return build
+
+
+def _torchvision(name: str, weights: Any, num_classes: int, auxiliary: bool) -> nn.Module:
+    """A model of torchvision, with those weights but for heads of another size, or freshly initialised."""
+    get_model = import_module("torchvision.models").get_model
+    heads = {"aux_logits": auxiliary, "transform_input": False} if name in WITH_AUXILIARY_HEADS else {}
+    # Without init_weights the two warn that their slow initialisation will change.
+    fresh: nn.Module = get_model(
+        name, num_classes=num_classes, **heads, **({"init_weights": True} if heads else {})
+    )
+    if weights is None:
+        return fresh
+    with _fetching(f"model torchvision/{name}"), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "auxiliary heads in the pretrained googlenet"
+        )  # as docs/models.md says
+        return _with_heads_of(get_model(name, weights=weights, **heads), fresh)
+
+
+def _torchvision_weights(name: str, pretrained: bool | str, where: str) -> Any:
+    """The entry of torchvision's weights that `pretrained` names; for true and for a file the default one."""
+    known = import_module("torchvision.models").get_model_weights(name)
+    if pretrained is True or is_weights_file(pretrained):
+        return known.DEFAULT
+    names = [weights.name for weights in known]
+    if pretrained not in names:
+        raise unknown("pretrained weights", str(pretrained), names, where)
+    if known[pretrained].meta["categories"] is None:
+        raise InputError(f"{where}: {pretrained} has no classifier, so it is no use here")
+    return known[pretrained]
+
+
+def _torchvision_origin(name: str, weights: Any) -> Origin:
+    """What torchvision's weights were trained on."""
+    classes = len(weights.meta["categories"])
+    if name in WITH_AUXILIARY_HEADS:  # their `transform_input`, which is off here, amounts to this
+        return Origin((127.5,) * 3, (127.5,) * 3, classes)
+    transforms = weights.transforms()
+    return Origin(_of_255(transforms.mean), _of_255(transforms.std), classes)
+
+
+def _finish(
+    model: nn.Module,
+    origin: Origin,
+    pretrained: bool | str,
+    num_classes: int,
+    in_channels: int,
+    base: Path,
+    where: str,
+) -> None:
+    """Load a weights file, where one is named, and note what the weights were trained on.
+
+    A file that trickbag wrote says so itself; any other is taken for the library's own.
+    """
+    if isinstance(pretrained, str) and is_weights_file(pretrained):
+        file = read_weights(pretrained, base, where)
+        load_weights(model, file, num_classes, in_channels, where)
+        origin = file.origin or origin._replace(classes=None)
+    model.origin = origin.for_channels(in_channels)  # type: ignore[assignment]
+
+
+def _of_255(shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Numbers on the scale 0..1, on that of 0..255."""
+    return tuple(255 * share for share in shares)
+
+
+@contextmanager
+def _fetching(where: str) -> Iterator[None]:
+    """Turn a failed download into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"{where}: its weights cannot be fetched ({reason}); name a file, as pretrained: FILE.safetensors"
+        ) from None
 
 
 def _with_heads_of(model: nn.Module, fresh: nn.Module) -> nn.Module:

@@ -2,25 +2,40 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from trickbag.errors import unknown
 from trickbag.models.bridge import timm_model, torchvision_model
+from trickbag.models.family import Factory
+from trickbag.models.inception import inception_v3
 from trickbag.models.initialise import Family, initialise
-from trickbag.models.resnet import PRESETS, Factory, resnet
+from trickbag.models.mobilenet import mobilenet_v1
+from trickbag.models.pretrained import is_weights_file
+from trickbag.models.resnet import PRESETS, resnet
+from trickbag.models.vgg import VGGS
 from trickbag.rng import Streams
 
-MODELS: dict[str, Factory] = {"resnet": resnet, **PRESETS}
-BRIDGES: dict[str, Callable[[str], Factory]] = {"timm": timm_model, "torchvision": torchvision_model}
+MODELS: dict[str, Factory] = {
+    "resnet": resnet,
+    **PRESETS,
+    **VGGS,
+    "inception_v3": inception_v3,
+    "mobilenet_v1": mobilenet_v1,
+}
+BRIDGES: dict[str, Callable[[str, Path], Factory]] = {"timm": timm_model, "torchvision": torchvision_model}
 
 
-def find_model(name: str) -> Factory:
-    """The factory of a catalogue name, `timm/NAME` or `torchvision/NAME`; InputError if there is none."""
+def find_model(name: str, base: Path = Path()) -> Factory:
+    """The factory of a catalogue name, `timm/NAME` or `torchvision/NAME`; InputError if there is none.
+
+    Files of pretrained weights are relative to `base`.
+    """
     source, slash, rest = name.partition("/")
     if slash and source in BRIDGES:
-        return BRIDGES[source](rest)
+        return BRIDGES[source](rest, base)
     if name not in MODELS:
         raise unknown("model", name, MODELS)
     return MODELS[name]
@@ -55,6 +70,9 @@ def _on_meta(factory: Factory, args: Mapping[str, object], num_classes: int, in_
         with torch.device("meta"):
             return factory(num_classes, in_channels, **args)
     except RuntimeError:  # some (torchvision's RegNets) read numbers from tensors while they are built
-        args = {name: False if name == "pretrained" else value for name, value in args.items()}
+        args = {
+            name: False if name == "pretrained" and not is_weights_file(value) else value
+            for name, value in args.items()
+        }
         with torch.random.fork_rng(devices=[]):
             return factory(num_classes, in_channels, **args).to("meta")

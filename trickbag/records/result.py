@@ -111,6 +111,7 @@ class Summary(Frozen):
     published: float | None = None  # percent, as somebody printed it for an arm like this
     published_source: str = ""
     curve: tuple[CurvePoint, ...] = ()
+    rates: tuple[float, ...] = ()  # learning rate at the end of every epoch, mean over runs
 
 
 class ArmResult(Summary):

@@ -52,7 +52,7 @@ def find(kind: str, name: str, base: Path, where: str) -> Factory:
             raise InputError(f"{where}: {name} is no {kind}: a function or a class is expected")
         return factory
     if kind == "model" and "/" in name:
-        return find_model(name)
+        return find_model(name, base)
     if name not in CATALOGUE[kind]:
         raise unknown(kind, name, CATALOGUE[kind], where)
     return CATALOGUE[kind][name]

@@ -16,7 +16,7 @@ import torch
 
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
-from trickbag.models import build_model
+from trickbag.models import build_model, is_weights_file
 from trickbag.recipe import (
     Data,
     Entry,
@@ -30,7 +30,7 @@ from trickbag.recipe import (
     validate,
 )
 from trickbag.rng import Streams
-from trickbag.schedule import build_schedule
+from trickbag.schedule import build_schedule, watches
 from trickbag.train.arguments import arguments, names_of
 from trickbag.train.catalogue import Factory, file_digest, find, is_own, own_source
 
@@ -38,8 +38,8 @@ from trickbag.train.catalogue import Factory, file_digest, find, is_own, own_sou
 PASSED = {
     "dataset": ("root",),
     "model": ("num_classes", "in_channels"),
-    "optimizer": ("groups", "lr"),
-    "schedule": ("step", "total", "start"),
+    "optimizer": ("groups", "lr", "hidden", "stream"),
+    "schedule": ("step", "total", "start", "history"),
     "order": ("context",),
     "surgery": ("context", "model"),
     "sample": (),
@@ -144,7 +144,7 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
             plain[seam][name] = _as_written(checked, given, resolved)
     plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
-    _check_average(full)
+    _check_company(full)
     _try_network(full, resolved, _try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
 
@@ -207,6 +207,11 @@ def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     """Check the schedule's arguments as steps, and add its defaults as they are written."""
     schedule, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", schedule.name, resolved.base, "schedule.name")
+    if watches(factory) and resolved.recipe.budget.evaluate == "last_epoch":
+        raise InputError(
+            f"budget.evaluate: last_epoch, but schedule {schedule.name} follows the validation accuracy of "
+            "every epoch; write every_epoch"
+        )
     in_step = resolved.in_steps(schedule.arguments)
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
     build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))
@@ -220,8 +225,12 @@ def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Res
     return checked | durations
 
 
-def _check_average(recipe: Recipe) -> None:
-    """Refuse two averages: one set of weights is evaluated."""
+def _check_company(recipe: Recipe) -> None:
+    """Refuse what cannot work together: two averages, of which one could be evaluated; SAM in fp16."""
+    if "sam" in recipe.step and recipe.precision.dtype == "fp16":
+        raise InputError(
+            "step.sam: its two passes cannot share a loss scale of fp16; use precision.dtype=bf16"
+        )
     if len(recipe.average) > 1:
         raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
 
@@ -282,7 +291,7 @@ def _dtype(recipe: Recipe, device: torch.device) -> str:
 
 
 def _sources(recipe: Recipe, base: Path) -> dict[str, str]:
-    """Digests of the user's own that a recipe names: Python files and modules, and a teacher's weights.
+    """Digests of the user's own that a recipe names: Python files and modules, weights to start from, a teacher's.
 
     Weights under runs/ are a study's own; their path holds the fingerprint of what they were trained by.
     """
@@ -293,6 +302,7 @@ def _sources(recipe: Recipe, base: Path) -> dict[str, str]:
     own = sorted({name.partition(":")[0]: name for name in names if is_own(name)}.items())
     found = {place: file_digest(own_source(name, base, "recipe")) for place, name in own}
     teacher = str(recipe.loss.get("distillation", {}).get("teacher", ""))
-    if teacher.endswith(".safetensors") and not teacher.startswith("runs/"):
-        found[teacher] = file_digest(base / teacher)
-    return found
+    start = str(recipe.model.arguments.get("pretrained", ""))
+    weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
+    weights += [start] if is_weights_file(start) else []
+    return found | {path: file_digest(base / path) for path in weights}

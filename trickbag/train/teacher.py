@@ -1,4 +1,4 @@
-"""The teacher of a distillation: a network trained by trickbag and kept, or a pretrained one of timm."""
+"""The teacher of a distillation: a network trained by trickbag and kept, or a pretrained one of a library."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from trickbag.errors import InputError
-from trickbag.models import build_model
+from trickbag.models import build_model, origin_of
 from trickbag.recipe import Model, thaw
 from trickbag.train.seams import Context, Network
 
@@ -18,9 +18,9 @@ FIELD = "loss.distillation.teacher"
 def load_teacher(spec: str, context: Context) -> Network:
     """The teacher's logits [B, K] as a function of the student's input, without gradients.
 
-    `spec`: a .safetensors file written by trickbag, or the name of a pretrained model, timm/NAME. It sees the
-    images normalised as it was trained on them. Raises InputError where it is neither, cannot be read, or knows
-    other classes.
+    `spec`: a .safetensors file written by trickbag, or the name of a pretrained model, timm/NAME or
+    torchvision/NAME. It sees the images normalised as it was trained on them. Raises InputError where it is
+    neither, cannot be read, or knows other classes.
     """
     if spec.endswith(".safetensors"):
         return _from_file(context.base / spec, context)
@@ -28,7 +28,8 @@ def load_teacher(spec: str, context: Context) -> Network:
         return _pretrained(spec, context)
     none = "the study has no teacher; add one, as teacher: {set: {model.name: …}}"
     what = none if spec == "study" else f"unknown teacher {spec!r}"
-    raise InputError(f"{FIELD}: {what}; or name a .safetensors file written by trickbag, or timm/NAME")
+    others = "a .safetensors file written by trickbag, timm/NAME or torchvision/NAME"
+    raise InputError(f"{FIELD}: {what}; or name {others}")
 
 
 def _from_file(path: Path, context: Context) -> Network:
@@ -46,7 +47,9 @@ def _from_file(path: Path, context: Context) -> Network:
             f"{FIELD}: {path} knows {len(known)} classes, {', '.join(known[:3])} …, not the student's"
         )
     entry, sizes = Model.model_validate_json(about["model"]), (context.num_classes, int(about["in_channels"]))
-    model = build_model(context.find_model(entry.name), thaw(entry.arguments), *sizes, context.streams)
+    # The weights that it once started from are not needed again.
+    args = {name: value for name, value in thaw(entry.arguments).items() if name != "pretrained"}
+    model = build_model(context.find_model(entry.name), args, *sizes, context.streams)
     model.load_state_dict(tensors)
     mean, sd = (torch.tensor(json.loads(about[key]), device=context.device) for key in ("mean", "sd"))
     return _frozen(model, mean.view(1, -1, 1, 1), sd.view(1, -1, 1, 1), context)
@@ -56,10 +59,11 @@ def _pretrained(spec: str, context: Context) -> Network:
     """A pretrained network."""
     sizes = (context.num_classes, context.in_channels)
     model = build_model(context.find_model(spec), {"pretrained": True}, *sizes, context.streams)
-    config = getattr(model, "pretrained_cfg", {})
-    if (known := config.get("num_classes", context.num_classes)) != context.num_classes:
-        raise InputError(f"{FIELD}: {spec} knows {known} classes, not {context.num_classes}")
-    mean, sd = (255 * torch.tensor(config[key], device=context.device) for key in ("mean", "std"))
+    origin = origin_of(model)
+    assert origin is not None
+    if origin.classes != context.num_classes:
+        raise InputError(f"{FIELD}: {spec} knows {origin.classes} classes, not {context.num_classes}")
+    mean, sd = (torch.tensor(values, device=context.device) for values in (origin.mean, origin.sd))
     return _frozen(model, mean.view(1, -1, 1, 1), sd.view(1, -1, 1, 1), context)
 
 
