@@ -7,8 +7,8 @@ a plain stack of convolutions has no residual blocks.
 from pathlib import Path
 
 import pytest
+from report_studies import two_workloads
 
-from tests.report_studies import two_workloads
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, NotApplicable
 from trickbag.records.plan import Plan

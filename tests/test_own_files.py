@@ -78,6 +78,9 @@ def frozen(context, model):
 
 
 Slow = Trick("slow", {"optimizer.lr": 0.001}, Card(summary="A small rate.", source="mine"))
+Wide = Trick(
+    "wide", {"optimizer.lr": 0.001}, Card(summary="Wide.", source="mine"), space={"optimizer.lr": (0.01, 100)}
+)
 Dark = Trick("dark", {"sample.lab.py:Darken.by": 2}, Card(summary="Darker images.", source="mine"))
 Loud = Trick(
     "loud", lambda recipe: {"batch": {"lab.py:louder": {"factor": 0.5}}}, Card(summary="Quiet.", source="mine")
@@ -172,6 +175,25 @@ def test_own_tricks_as_factor_group_level_inline_and_for_a_teacher(machine: Mach
     assert changes["mine=darker"]["sample.lab.py:Darken.by"] == (None, 9)
     assert changes["mine=loud"]["batch.lab.py:louder.factor"] == (None, 0.5)
     assert changes["both"].keys() >= {"optimizer.lr", "batch.lab.py:louder.factor"}
+
+
+def test_an_arm_is_tuned_where_its_tricks_say_with_as_many_points(machine: Machine, base: Path) -> None:
+    """Without a space in the study: the trick's own, else learning rate and weight decay by 0.25 to 4."""
+    made = plan(machine, base, "lab.py:Wide", "cosine", tune={"points": 4})
+    usual = {"optimizer.lr": (0.25, 4.0), "optimizer.weight_decay": (0.25, 4.0)}
+    points = {arm: [a for a in made.arms if a.candidate_of == arm] for arm in ("baseline", "wide", "cosine")}
+    assert {arm: len(found) for arm, found in points.items()} == dict.fromkeys(points, 3)
+    assert {arm: found[0].ledger.space for arm, found in points.items()} == {
+        "baseline": usual, "cosine": usual, "wide": {"optimizer.lr": (0.01, 100.0)},
+    }  # fmt: skip
+    for point in points["wide"]:
+        assert set(point.ledger.chosen) == {"optimizer.lr"}
+        assert 0.001 * 0.01 <= point.ledger.chosen["optimizer.lr"] <= 0.001 * 100
+    assert any(point.ledger.chosen["optimizer.lr"] > 0.001 * 4 for point in points["wide"])
+    same = plan(machine, base, "lab.py:Wide", tune={"points": 4, "space": {"optimizer.lr": (0.5, 2.0)}})
+    assert {a.name: a.ledger.space for a in same.arms if a.candidate_of} == {
+        f"{arm}@{i}": {"optimizer.lr": (0.5, 2.0)} for arm in ("baseline", "wide") for i in (1, 2, 3)
+    }
 
 
 def test_an_installed_module_of_ones_own(

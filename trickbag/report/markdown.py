@@ -50,6 +50,10 @@ def _verdicts(group: Group, results: Results) -> str:
     if any(arm.test for arm in group.judged):
         head.append("Effect on the test images, pp")
         rows = [[*row, effect(arm.test) if arm and arm.test else ""] for row, arm in _with(rows, group)]
+    if any(arm.published is not None for arm in group.everyone):
+        head.append(f"Published ({escape(facts.published_sources(group.everyone))})")
+        printed = [facts.published(arm).removeprefix("published ") for arm in (base, *group.judged)]
+        rows = [[*row, cell] for row, cell in zip(rows, printed, strict=True)]
     if any(arm.new_images for arm in group.judged):
         head.append("On new images like these, pp")
         rows = [

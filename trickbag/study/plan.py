@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from trickbag.errors import InputError
-from trickbag.recipe import IncompatibleTricks, Recipe, apply, compose, diff, leaves
+from trickbag.recipe import IncompatibleTricks, Recipe, Trick, apply, compose, diff, leaves
 from trickbag.records.plan import Arm, Comparison, Contrast, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
 from trickbag.study.applies import fitting, misfit, refuse_useless
@@ -28,6 +28,7 @@ from trickbag.study.design import (
 from trickbag.study.durations import duration_arms
 from trickbag.study.load import baseline_of
 from trickbag.study.phases import first_phases
+from trickbag.study.published import check_published
 from trickbag.study.runs import planned_run
 from trickbag.study.schema import Study, WorkloadSpec
 from trickbag.study.stages import check_keep, judgement, stages
@@ -48,6 +49,7 @@ class _Part:
     dropped: dict[str, str]  # cells of the design that cannot be, and why
     not_applicable: dict[str, str]  # factors that mean nothing here, and why
     teacher: tuple[Arm, PlannedRun] | None
+    tricks: dict[str, tuple[Trick, ...]]  # of every arm
 
 
 def make_plan(study: Study, base: Path) -> Plan:
@@ -60,6 +62,7 @@ def make_plan(study: Study, base: Path) -> Plan:
     if len(foreign) == len(parts):
         refuse_useless(foreign)
     teachers = [part.teacher for part in parts if part.teacher]
+    check_published(study, {part.workload.name: part.tricks for part in parts})
     designed = [arm for part in parts for arm in part.arms]
     more = [arm for part in parts for arm in _more_arms(part, study, base)]
     comparisons = tuple(pair for part in parts for pair in part.comparisons)
@@ -97,7 +100,7 @@ def make_plan(study: Study, base: Path) -> Plan:
 
 def _more_arms(part: _Part, study: Study, base: Path) -> list[Arm]:
     """The arms that no design asks for: tuning points, and the baseline at other durations."""
-    return [*candidates(part.arms, study, base), *duration_arms(part.arms[0], study, base)]
+    return [*candidates(part.arms, study, base, part.tricks), *duration_arms(part.arms[0], study, base)]
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,9 @@ def _part(study: Study, factors: Sequence[Switch], spec: WorkloadSpec, base: Pat
         raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
     effects = tuple(contrasts(study, here, spec.name, named, dropped))
     judged = tuple(found.values()), tuple(wanted), effects
-    return _Part(_workload(ground), *judged, dropped, foreign, teacher)
+    return _Part(
+        _workload(ground), *judged, dropped, foreign, teacher, {arm.name: arm.tricks for arm in named}
+    )
 
 
 def _possible(ground: _Ground, named: Sequence[NamedArm]) -> tuple[list[NamedArm], dict[str, str]]:
