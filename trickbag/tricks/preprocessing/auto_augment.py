@@ -2,7 +2,6 @@
 
 from trickbag.recipe import Card, Claim, Patch, Recipe, Trick
 
-
 SEARCHED_FOR = {"cifar10": "cifar10", "cifar100": "cifar10", "digits": "svhn"}
 
 
