@@ -2,4 +2,24 @@
 
 from types import ModuleType
 
-MODULES: tuple[ModuleType, ...] = ()
+from trickbag.tricks.architectures import (
+    blur_pool,
+    eca,
+    preactivation,
+    resnext,
+    selective_kernel,
+    squeeze_excitation,
+    stochastic_depth,
+    wide,
+)
+
+MODULES: tuple[ModuleType, ...] = (
+    preactivation,
+    squeeze_excitation,
+    eca,
+    selective_kernel,
+    resnext,
+    wide,
+    blur_pool,
+    stochastic_depth,
+)

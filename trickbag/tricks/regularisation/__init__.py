@@ -2,4 +2,12 @@
 
 from types import ModuleType
 
-MODULES: tuple[ModuleType, ...] = ()
+from trickbag.tricks.regularisation import (
+    drop_block,
+    dropout,
+)
+
+MODULES: tuple[ModuleType, ...] = (
+    dropout,
+    drop_block,
+)
