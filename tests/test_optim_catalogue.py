@@ -8,8 +8,13 @@ import torch
 import torchvision
 from torch import nn
 
+from trickbag.errors import InputError
 from trickbag.models import MODELS
-from trickbag.optim import OPTIMIZERS, build_optimizer
+from trickbag.optim import DECAY, OPTIMIZERS, build_optimizer
+from trickbag.recipe import Machine, Recipe, apply
+from trickbag.train import resolve
+from trickbag.tricks import CATALOGUE as TRICKS
+from trickbag.tricks import GROUPS
 
 NAMES = [name for name in OPTIMIZERS if name != "kron"]  # compiles its parts: see test_optim_muon
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -91,7 +96,7 @@ def test_nothing_moves_at_rate_zero(name: str) -> None:
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
-FOREACH = ["rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "lion", "adan"]
+FOREACH = ["rmsprop", "adam", "adamw", "adagrad", "adadelta", "lion", "adan"]
 
 
 @pytest.mark.parametrize("name", FOREACH)
@@ -107,3 +112,42 @@ def test_foreach_gives_the_bits_of_the_loop(name: str) -> None:
     advance(ours, many, range(6))
     advance(theirs, plain, range(6))
     assert all(torch.equal(p, q) for p, q in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ({"optimizer.momentum": 1.0}, "optimizer.momentum: input should be less than 1, found 1.0"),
+        (
+            {"optimizer.name": "adamw", "optimizer.betas": [0.9, 1.0]},
+            "optimizer.betas.1: input should be less",
+        ),
+        ({"optimizer.name": "adamw", "optimizer.eps": 0}, "optimizer.eps: input should be greater than 0"),
+        ({"optimizer.name": "muon", "optimizer.hidden": []}, "optimizer: unknown argument 'hidden'"),
+        ({"optimizer.name": "adamv"}, "optimizer.name: unknown optimizer 'adamv'; did you mean 'adam"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(
+    small: Recipe, machine: Machine, patch: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        resolve(apply(small, patch), machine)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", GROUPS["optimizers"])
+def test_a_trick_says_what_its_decay_is_and_where_to_look(name: str) -> None:
+    """In the words of the table that the tests hold against the optimizer; ranges are round the patch's values."""
+    trick = TRICKS[name]
+    assert not callable(trick.patch)
+    assert trick.patch["optimizer.name"] == name
+    words = {"l2": "L2", "decoupled": "decoupled", "layerwise": "added to the layer's"}
+    assert words[DECAY[name]] in trick.card.follows
+    assert not any(
+        word in trick.card.follows for kind, word in words.items() if kind not in (DECAY[name], "l2")
+    )
+    assert all(0 < low < 1 < high for low, high in trick.space.values())
+    assert {"optimizer.lr", "optimizer.weight_decay"} == trick.space.keys()
+    if DECAY[name] == "decoupled":  # an SGD-sized value would be none
+        assert trick.patch["optimizer.weight_decay"] >= 0.02

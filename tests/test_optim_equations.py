@@ -139,16 +139,6 @@ def adadelta(w: Array, wd: float) -> Iterator[Array]:
         yield w
 
 
-def adamax(w: Array, wd: float) -> Iterator[Array]:
-    """Kingma and Ba, Algorithm 2; torch adds epsilon to |g| so as never to divide by zero."""
-    m, u = np.zeros_like(w), np.zeros_like(w)
-    for t, g, lr in steps():
-        g = g + wd * w
-        m, u = 0.9 * m + 0.1 * g, np.maximum(0.999 * u, np.abs(g) + 1e-8)
-        w = w - lr / (1 - 0.9**t) * m / u
-        yield w
-
-
 def lamb(w: Array, wd: float) -> Iterator[Array]:
     """You et al. 2019, Algorithm 2, phi the identity; without decay timm takes the ratio as one."""
     m, v = np.zeros_like(w), np.zeros_like(w)
@@ -193,7 +183,7 @@ def adan(w: Array, wd: float) -> Iterator[Array]:
 
 RULES: dict[str, Rule] = {
     "sgd": sgd, "nag": nag, "rmsprop": rmsprop, "rmsprop_tf": rmsprop_tf, "adam": adam, "adamw": adamw,
-    "nadam": nadam, "radam": radam, "adagrad": adagrad, "adadelta": adadelta, "adamax": adamax, "lamb": lamb,
+    "nadam": nadam, "radam": radam, "adagrad": adagrad, "adadelta": adadelta, "lamb": lamb,
     "lars": lars, "lion": lion, "adan": adan,
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """`trickbag show schedule`: the drawing against drawings made by hand, and every schedule's page."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,10 @@ from trickbag.cli.catalogue import show
 from trickbag.cli.draw import area, with_axes
 from trickbag.cli.show_schedule import show_schedule
 from trickbag.errors import InputError
-from trickbag.schedule import SCHEDULES
+from trickbag.recipe import Machine, Recipe, apply
+from trickbag.schedule import SCHEDULES, build_schedule
+from trickbag.train import resolve
+from trickbag.train.catalogue import find
 
 
 def test_area_is_filled_below_the_values():
@@ -41,6 +45,28 @@ def test_arguments_and_warmup_are_taken(capsys):
     printed = capsys.readouterr().out
     assert "warmup: 10%, decay: 50ep, final: 0.5" in printed
     assert "mean factor 0.825 · 95% of the steps above half of the peak · last step 0.5" in printed
+
+
+def test_the_page_about_schedules_prints_what_the_command_says(capsys):
+    """The table of docs/schedules.md, row by row."""
+    text = (Path(__file__).parents[1] / "docs" / "schedules.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`(?: `(.+?)`)? \| ([\d.]+) \| (\d+%) \| ([\d.e-]+) \|", text, re.MULTILINE)
+    assert {name for name, *_ in rows} == SCHEDULES.keys() - {"step_every", "reduce_on_plateau"}
+    for name, fields, mean, high, final in rows:
+        show_schedule(name, [fields] if fields else [])
+        said = f"mean factor {mean} · {high} of the steps above half of the peak · last step {final}\n"
+        assert capsys.readouterr().out.endswith(said), name
+
+
+def test_the_pages_schedule_of_ones_own_can_be_trained(small: Recipe, machine: Machine, tmp_path):
+    """The Python example of docs/schedules.md; by hand, two teeth over four steps: 1, 1/2, 1, 1/2."""
+    text = (Path(__file__).parents[1] / "docs" / "schedules.md").read_text()
+    (tmp_path / "my_lab.py").write_text(text.partition("```python\n")[2].partition("```")[0])
+    own = find("schedule", "my_lab.py:sawtooth", tmp_path, "schedule.name")
+    factor = build_schedule(own, {"teeth": 2}, 4)
+    assert [factor(step) for step in range(4)] == [1, 0.5, 1, 0.5]
+    full = resolve(apply(small, {"schedule.name": "my_lab.py:sawtooth"}), machine, tmp_path).recipe
+    assert full.schedule.arguments["teeth"] == 4
 
 
 @pytest.mark.parametrize(

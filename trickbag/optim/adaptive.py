@@ -86,13 +86,6 @@ def adadelta(groups: Groups, lr: float, *, rho: Rate = 0.95, eps: Positive = 1e-
     return optim.Adadelta(groups, lr, rho=rho, eps=eps, foreach=True)
 
 
-def adamax(
-    groups: Groups, lr: float, *, betas: Betas = (0.9, 0.999), eps: Positive = 1e-8
-) -> optim.Optimizer:
-    """AdaMax (Kingma and Ba 2014, arXiv 1412.6980, Algorithm 2), torch's; weight decay is an L2 penalty."""
-    return optim.Adamax(groups, lr, betas=betas, eps=eps, foreach=True)
-
-
 def lamb(
     groups: Groups,
     lr: float,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trickbag.data.sample.augmix import AugMix
 from trickbag.data.sample.colour import ColourJitter
-from trickbag.data.sample.erasing import Cutout, Erasing, RandomErasing
+from trickbag.data.sample.erasing import Cutout, RandomErasing
 from trickbag.data.sample.geometry import Flip, PadCrop
 from trickbag.data.sample.lighting import PcaLighting
 from trickbag.data.sample.policies import AutoAugment, RandAugment, TrivialAugment
@@ -47,4 +47,6 @@ SAMPLE_OPERATIONS: dict[str, type[SampleOperation]] = {
 
 def told(operation: SampleOperation, mean: Tensor) -> SampleOperation:
     """The operation, told the training images' mean of each channel where it asks for it."""
-    return operation.knowing(mean) if isinstance(operation, Erasing) else operation
+    if isinstance(operation, Cutout | RandomErasing):
+        return operation.knowing(mean)
+    return operation

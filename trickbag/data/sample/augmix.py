@@ -91,7 +91,7 @@ def dirichlet(draws: ImageDraws, name: str, alpha: float, k: int) -> Tensor:
     """Dirichlet(alpha, …, alpha), float32 [B, k], k up to 8, for each image; Beta(alpha, alpha) for k = 2.
 
     Normalised gamma variates (Marsaglia and Tsang 2000, "A simple method for generating gamma variables"): of
-    shape alpha + 1 by rejection, in float64, then made alpha by u^(1 / alpha) (their Section 6), in logarithms.
+    shape alpha + 1 by rejection, in float64, then made alpha by u^(1 / alpha) in logarithms.
     """
     d = alpha + 1 - 1 / 3
     normal = draws.normal(f"{name}.normal", k * TRIES).double().view(-1, k, TRIES)
@@ -100,4 +100,5 @@ def dirichlet(draws: ImageDraws, name: str, alpha: float, k: int) -> Tensor:
     accepted = (v > 0) & (u.log() < 0.5 * normal**2 + d - d * v + d * v.log())
     v = v.gather(2, accepted.byte().argmax(2, keepdim=True))[:, :, 0]
     boost = (draws.uniform(f"{name}.boost", k).double() + 2.0**-25).log() / alpha
-    return (v.log() + boost).softmax(1).float()
+    weights: Tensor = (v.log() + boost).softmax(1)
+    return weights.float()

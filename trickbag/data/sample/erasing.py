@@ -1,7 +1,7 @@
 """Cutout and random erasing: a rectangle of each image is filled with something that says nothing."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ class Erasing:
 
     fill: Fill = "mean"
 
-    def knowing(self, mean: Tensor) -> "Erasing":
+    def knowing(self, mean: Tensor) -> Self:
         """The operation, told the training images' mean of each channel (on the [0, 255] scale)."""
         return replace(self, fill=tuple(mean.flatten().tolist())) if self.fill == "mean" else self
 
@@ -73,7 +73,8 @@ class Cutout(Erasing):
 
     def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
         """Fill a square of its own in every image."""
-        return self._filled(x, square(draws.uniform("cutout", 2), *x.shape[2:], self.size), draws, "cutout")
+        box = square(draws.uniform("cutout", 2), x.shape[2], x.shape[3], self.size)
+        return self._filled(x, box, draws, "cutout")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Automatic augmentation: TrivialAugment, RandAugment and AutoAugment, drawn for each image."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple, get_args
@@ -22,18 +23,40 @@ from trickbag.data.sample.spaces import (
 from trickbag.errors import InputError
 from trickbag.rng import ImageDraws
 
-MAX_OPS = 16  # operations in a row that RandAugment may do
+COMMON = 14  # operations of the standard and of the wide space
+MAX_OPS = 16  # rounds that RandAugment may have
 Policy = Literal["imagenet", "cifar10", "svhn"]
 
 
-@dataclass(frozen=True)
-class TrivialAugment:
-    """One operation of the wide space at one of `bins` strengths, both uniform (Müller and Hutter 2021).
-
-    TrivialAugmentWide as in torchvision. uint8 images out.
-    """
+class Drawn(ABC):
+    """What the policies share: rounds of choices, each of which is then applied."""
 
     rank: ClassVar[int] = 35
+    interpolation: Interpolation
+
+    @abstractmethod
+    def space(self, height: int, width: int) -> Space:
+        """The operations for images of that size."""
+
+    @abstractmethod
+    def choices(self, draws: ImageDraws) -> list[Choice]:
+        """What every image gets, round by round."""
+
+    def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
+        """Change every image by operations of its own; uint8 images out."""
+        x, space = as_bytes(x), self.space(x.shape[2], x.shape[3])
+        for choice in self.choices(draws):
+            x = apply(x, space, choice, self.interpolation)
+        return x
+
+
+@dataclass(frozen=True)
+class TrivialAugment(Drawn):
+    """One operation of the wide space at one of `bins` strengths, both uniform (Müller and Hutter 2021).
+
+    As torchvision's TrivialAugmentWide.
+    """
+
     bins: int = 31
     interpolation: Interpolation = "nearest"
 
@@ -42,21 +65,23 @@ class TrivialAugment:
         check_bins("trivial_augment", self.bins)
         check_interpolation("trivial_augment", self.interpolation)
 
-    def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
-        """Change every image by an operation of its own."""
-        space, u = wide_space(self.bins), draws.uniform("trivial_augment", 3)
-        choice = Choice(pick(u[:, 0], len(space)), pick(u[:, 1], self.bins), pick(u[:, 2], 2))
-        return apply(as_bytes(x), space, choice, self.interpolation)
+    def space(self, height: int, width: int) -> Space:
+        """The wide space, whatever the size of the images."""
+        return wide_space(self.bins)
+
+    def choices(self, draws: ImageDraws) -> list[Choice]:
+        """One round."""
+        u = draws.uniform("trivial_augment", 3)
+        return [Choice(pick(u[:, 0], COMMON), pick(u[:, 1], self.bins), pick(u[:, 2], 2))]
 
 
 @dataclass(frozen=True)
-class RandAugment:
+class RandAugment(Drawn):
     """`num_ops` uniform operations in a row, at one `magnitude` of `bins` (Cubuk et al. 2020, Section 3).
 
-    Magnitudes and defaults as in torchvision. uint8 images out.
+    Magnitudes and defaults as in torchvision.
     """
 
-    rank: ClassVar[int] = 35
     num_ops: int = 2
     magnitude: int = 9
     bins: int = 31
@@ -76,25 +101,25 @@ class RandAugment:
             )
         check_interpolation("rand_augment", self.interpolation)
 
-    def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
-        """Change every image by operations of its own."""
-        x, space = as_bytes(x), at_level(standard_space(self.bins, x.shape[2], x.shape[3]), self.magnitude)
-        u = draws.uniform("rand_augment", 2 * self.num_ops)
-        level = torch.zeros_like(draws.ids)
-        for i in range(0, 2 * self.num_ops, 2):
-            choice = Choice(pick(u[:, i], len(space)), level, pick(u[:, i + 1], 2))
-            x = apply(x, space, choice, self.interpolation)
-        return x
+    def space(self, height: int, width: int) -> Space:
+        """The standard space."""
+        return standard_space(self.bins, height, width)
+
+    def choices(self, draws: ImageDraws) -> list[Choice]:
+        """`num_ops` rounds."""
+        u, level = draws.uniform("rand_augment", 2 * self.num_ops), torch.full_like(draws.ids, self.magnitude)
+        return [
+            Choice(pick(u[:, i], COMMON), level, pick(u[:, i + 1], 2)) for i in range(0, 2 * self.num_ops, 2)
+        ]
 
 
 @dataclass(frozen=True)
-class AutoAugment:
+class AutoAugment(Drawn):
     """One of 25 pairs of operations, each with its probability and strength (Cubuk et al. 2019, Section 4).
 
-    `policy` is the data set that the pairs were searched on; the pairs are torchvision's. uint8 images out.
+    `policy` is the data set that the pairs were searched on; the pairs are torchvision's.
     """
 
-    rank: ClassVar[int] = 35
     policy: Policy = "imagenet"
     interpolation: Interpolation = "nearest"
 
@@ -106,18 +131,22 @@ class AutoAugment:
             )
         check_interpolation("auto_augment", self.interpolation)
 
-    def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
-        """Change every image by a pair of its own."""
-        x, pairs = as_bytes(x), policy_pairs(self.policy, x.device)
-        space = (*standard_space(10, x.shape[2], x.shape[3]), Scale("invert"))
-        u = draws.uniform("auto_augment", 5)
+    def space(self, height: int, width: int) -> Space:
+        """The standard space and invert, at 10 levels."""
+        return (*standard_space(10, height, width), Scale("invert"))
+
+    def choices(self, draws: ImageDraws) -> list[Choice]:
+        """Two rounds; an operation that is not drawn becomes the space's first, identity."""
+        pairs, u = policy_pairs(self.policy, draws.ids.device), draws.uniform("auto_augment", 5)
         drawn = pick(u[:, 0], len(pairs.operation))
-        for i in (0, 1):
-            # Identity stands first in the space: what an operation that is not drawn becomes.
-            operation = pairs.operation[drawn, i] * (u[:, 1 + i] < pairs.probability[drawn, i])
-            choice = Choice(operation, pairs.level[drawn, i], pick(u[:, 3 + i], 2))
-            x = apply(x, space, choice, self.interpolation)
-        return x
+        return [
+            Choice(
+                pairs.operation[drawn, i] * (u[:, 1 + i] < pairs.probability[drawn, i]),
+                pairs.level[drawn, i],
+                pick(u[:, 3 + i], 2),
+            )
+            for i in (0, 1)
+        ]
 
 
 class Pairs(NamedTuple):
@@ -144,12 +173,6 @@ def policy_pairs(policy: Policy, device: torch.device) -> Pairs:
         torch.tensor([[probability for _, probability, _ in row] for row in rows], device=device),
         torch.tensor([[level or 0 for _, _, level in row] for row in rows], device=device),
     )
-
-
-@lru_cache(maxsize=32)
-def at_level(space: Space, level: int) -> Space:
-    """The space with that one level."""
-    return tuple(Scale(name, m if len(m) == 1 else m[level : level + 1]) for name, m in space)
 
 
 def pick(u: Tensor, count: int) -> Tensor:

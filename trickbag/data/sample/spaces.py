@@ -74,14 +74,14 @@ def space(
 
 @lru_cache(maxsize=32)
 def standard_space(bins: int, height: int, width: int) -> Space:
-    """The space of RandAugment, and of AutoAugment with `invert` (Cubuk et al. 2019, Table 6)."""
+    """The space of RandAugment, and of AutoAugment with `invert` (Cubuk et al. 2019, appendix)."""
     shift = (150.0 / 331.0 * width, 150.0 / 331.0 * height)  # 150 pixels of the paper's 331
     return space(bins, shear=0.3, shift=shift, angle=30.0, tone=0.9, bits=(8, 4))
 
 
 @lru_cache(maxsize=32)
 def wide_space(bins: int) -> Space:
-    """The wide space of TrivialAugment (Müller and Hutter 2021, Table 6), whatever the size of the images."""
+    """The wide space of TrivialAugment (Müller and Hutter 2021), whatever the size of the images."""
     return space(bins, shear=0.99, shift=(32.0, 32.0), angle=135.0, tone=0.99, bits=(8, 2))
 
 
@@ -103,8 +103,8 @@ def grouped(x: Tensor, group: Tensor, kernels: Sequence[Kernel]) -> Tensor:
     """
     order = group.argsort(stable=True)
     counts = torch.bincount(group, minlength=len(kernels)).tolist()
-    parts = zip(kernels, x.index_select(0, order).split(counts), order.split(counts), strict=True)
-    done = [kernel(images, index) for kernel, images, index in parts if len(index)]
+    images, index = torch.split(x.index_select(0, order), counts), torch.split(order, counts)
+    done = [kernel(*part) for kernel, *part in zip(kernels, images, index, strict=True) if len(part[1])]
     return torch.empty_like(x).index_copy_(0, order, torch.cat(done))
 
 

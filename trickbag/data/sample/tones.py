@@ -1,4 +1,4 @@
-"""Operations on grey levels with a magnitude for each image, as in AutoAugment (Cubuk et al. 2019, Table 6).
+"""Operations on grey levels with a magnitude for each image, as in AutoAugment (Cubuk et al. 2019).
 
 Images uint8 [B, C, H, W] with 1 or 3 channels, in and out; magnitudes float32 [B], meant as in torchvision's
 automatic augmentations, whose tensor operations give the same images.

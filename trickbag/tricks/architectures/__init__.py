@@ -2,4 +2,6 @@
 
 from types import ModuleType
 
-MODULES: tuple[ModuleType, ...] = ()
+from trickbag.tricks.architectures import auxiliary_loss
+
+MODULES: tuple[ModuleType, ...] = (auxiliary_loss,)
