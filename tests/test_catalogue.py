@@ -37,7 +37,9 @@ def steps(recipe: Recipe, machine: Machine, count: int, base: Path = Path()) -> 
     return run
 
 
-@pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in ("distillation", "auxiliary_loss")])
+@pytest.mark.parametrize(
+    "name", [name for name in CATALOGUE if name not in ("distillation", "auxiliary_loss")]
+)
 def test_every_trick_trains_and_changes_the_outcome(small: Recipe, machine: Machine, name: str) -> None:
     """With what it requires; distillation needs a teacher and auxiliary_loss a head: they have tests of their own."""
     trick = CATALOGUE[name]
