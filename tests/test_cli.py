@@ -134,6 +134,9 @@ def test_show_prints_card_patch_and_yaml() -> None:
     assert "deep_stem" in trickbag("show", "model", "resnet50")
     assert "padding" in trickbag("show", "augmentation", "pad_crop")
     assert "factors:" in trickbag("show", "study", "digits_demo")
+    optimizer = trickbag("show", "optimizer", "adamw")
+    assert "weight decay: decoupled" in optimizer
+    assert "optimizer.lr x 0.1 to 10" in optimizer
 
 
 def test_train_prints_a_line_per_epoch_and_continues(tmp_path: Path, machine: Machine) -> None:

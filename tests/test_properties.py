@@ -54,6 +54,7 @@ VGG = {"model.name": "vgg11_bn", "model.width": 0.125, "model.stem": "small"}
 ROWS: dict[str, Row] = {
     "zero_gamma": Row(other_weights=True),
     "long_schedule": Row(same_start=True),
+    "lookahead": Row(same_start=True),  # its first sync is after the fifth step
     "auxiliary_loss": Row(ground=INCEPTION),
 }
 
@@ -288,7 +289,8 @@ def test_every_operation_belongs_to_a_trick(machine: Machine) -> None:
     }
     for seam in ("order", "sample", "batch", "loss", "step", "average", "predict"):
         assert {f"{seam}.{name}" for name in ENTRIES[seam]} - basic <= named
-    for kind, default in (("optimizer", {"sgd", "nag"}), ("schedule", {"step", "constant"})):
+    # kron needs a package that trickbag does not ask for
+    for kind, default in (("optimizer", {"sgd", "nag", "kron"}), ("schedule", {"step", "constant"})):
         used = {getattr(compose(ground_of(n), company(n)), kind).name for n in CATALOGUE}
         assert set(ENTRIES[kind]) - default <= used
     assert sum(map(len, GROUPS.values())) == len(CATALOGUE)  # no name stands in two groups

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from trickbag.errors import InputError
 from trickbag.rng import Streams
 
 RANDOM = np.random.default_rng(0)
+ARGUMENTS = {"random_resized_crop": {"size": 9}, "random_erasing": {"p": 1.0}}
+LEAST_DISTINCT = {"flip": 2, "three_augment": 5, "auto_augment": 8}  # of 30: some have no magnitude
 SHAPES = [(40, 3, 32, 32), (40, 1, 8, 8), (40, 3, 20, 13)]
 
 
@@ -22,7 +26,7 @@ def draws(count, seed=0, epoch=0):
 
 
 def built(name):
-    return SAMPLE_OPERATIONS[name](**({"size": 9} if name == "random_resized_crop" else {}))
+    return SAMPLE_OPERATIONS[name](**ARGUMENTS.get(name, {}))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -41,6 +45,16 @@ def test_flip_happens_with_probability_p(p):
     x[..., 1] = 1
     flipped = int(Flip(p=p)(x, draws(20_000))[:, 0, 0, 0].sum())
     assert stats.binomtest(flipped, 20_000, p).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("p", [0.3, 0.5])
+def test_alternating_flips_are_random_once_and_then_take_turns(p):
+    """Jordan 2024, Section 3.6: two epochs in a row show both sides of every image."""
+    x = batch((400, 1, 4, 5))
+    shown = [Flip(p=p, alternating=True)(x, draws(400, epoch=epoch)) for epoch in range(4)]
+    assert torch.equal(shown[0], Flip(p=p)(x, draws(400)))
+    for before, after in itertools.pairwise(shown):
+        assert torch.equal(after, reference.horizontal_flip(before))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -68,7 +82,7 @@ def test_copies_of_one_image_get_different_draws(name):
     x = batch((1, 3, 16, 12)).expand(30, 3, 16, 12)
     out = built(name)(x, draws(30))
     distinct = len({image.numpy().tobytes() for image in out})
-    assert distinct == 2 if name == "flip" else distinct > 20
+    assert distinct >= LEAST_DISTINCT.get(name, 18)
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLE_OPERATIONS))
@@ -101,9 +115,13 @@ def test_the_input_is_left_alone(name, dtype):
     assert torch.equal(x, before)
 
 
-def test_ranks_put_geometry_before_colour_before_lighting():
+def test_ranks_put_geometry_before_policies_before_colour_before_lighting_before_erasing():
     ranked = sorted(SAMPLE_OPERATIONS, key=lambda name: SAMPLE_OPERATIONS[name].rank)
-    assert ranked == ["random_resized_crop", "pad_crop", "flip", "color_jitter", "pca_lighting"]
+    assert ranked == [
+        "random_resized_crop", "pad_crop", "flip",
+        "auto_augment", "rand_augment", "trivial_augment", "augmix", "three_augment",
+        "color_jitter", "pca_lighting", "cutout", "random_erasing",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -118,6 +136,27 @@ def test_ranks_put_geometry_before_colour_before_lighting():
         ("color_jitter", {"hue": 0.6}, "hue is 0.6"),
         ("color_jitter", {"contrast": -0.1}, "contrast is -0.1"),
         ("pca_lighting", {"sd": 0}, "sd is 0"),
+        ("trivial_augment", {"bins": 1}, "bins is 1"),
+        ("trivial_augment", {"interpolation": "cubic"}, "interpolation is 'cubic'"),
+        ("rand_augment", {"num_ops": 0}, "num_ops is 0"),
+        ("rand_augment", {"magnitude": 31}, "magnitude is 31; with 31 bins it must be between 0 and 30"),
+        ("rand_augment", {"bins": 0}, "bins is 0"),
+        ("rand_augment", {"interpolation": ""}, "interpolation is ''"),
+        ("auto_augment", {"policy": "cifar100"}, "policy is 'cifar100'"),
+        ("auto_augment", {"interpolation": 1}, "interpolation is 1"),
+        ("augmix", {"severity": 11}, "severity is 11"),
+        ("augmix", {"width": 0}, "width is 0"),
+        ("augmix", {"depth": 0}, "depth is 0"),
+        ("augmix", {"alpha": 0}, "alpha is 0"),
+        ("augmix", {"interpolation": None}, "interpolation is None"),
+        ("three_augment", {"sigma": (0, 2)}, "sigma is"),
+        ("cutout", {"size": 0}, "size is 0"),
+        ("cutout", {"fill": "grey"}, "cutout: fill is 'grey'"),
+        ("cutout", {"fill": 256}, "fill is 256"),
+        ("random_erasing", {"p": -0.1}, "p is -0.1"),
+        ("random_erasing", {"scale": (0.4, 0.02)}, "scale is"),
+        ("random_erasing", {"ratio": (0, 3)}, "ratio is"),
+        ("random_erasing", {"fill": (0, "x", 0)}, "random_erasing: fill is"),
     ],
 )
 def test_wrong_arguments_are_input_errors(name, arguments, message):

@@ -147,6 +147,29 @@ def test_overrides_address_the_study_or_its_baseline() -> None:
     assert loaded.machine.workers == 1
 
 
+def test_overrides_reach_what_names_another_network(tmp_path: Path) -> None:
+    """After a workload's own changes; a teacher and an own trick keep what they state, and drop nothing."""
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        """{name: s, baseline: cifar10_baseline, margin: 1, seeds: 3,
+        workloads: [{name: a, set: {model.name: resnet18, budget.epochs: 30}}, {name: b}],
+        teacher: {set: {model: {name: resnet56}, budget.epochs: 9}},
+        factors: [
+          cosine, {name: deep, set: {model.name: resnet32}}, {name: low, set: {optimizer.lr: 0.01}},
+          {name: pair, levels: [cosine, {name: big, set: {model: {name: resnet44, width: 2}}}]}]}"""
+    )
+    loaded, _ = load_study(str(file), ["model.width=0.5", "budget.epochs=2"])
+    both = {"model.width": 0.5, "budget.epochs": 2}
+    assert loaded.set == both
+    assert [w.set for w in loaded.workloads] == [{"model.name": "resnet18", **both}, both]
+    assert loaded.teacher
+    assert loaded.teacher.set == {"model": {"name": "resnet56"}, "budget.epochs": 9, "model.width": 0.5}
+    plain = loaded.model_dump()["factors"]
+    assert plain[1]["set"] == {"model.name": "resnet32", "model.width": 0.5}
+    assert plain[2]["set"] == {"optimizer.lr": 0.01}
+    assert plain[3]["levels"][1]["set"] == {"model": {"name": "resnet44", "width": 2}}
+
+
 def test_frozen_folder_is_self_contained_and_the_same_again(machine: Machine, tmp_path: Path) -> None:
     out, file = tmp_path / "out", tmp_path / "my.yaml"
     shutil.copy(BASELINE, tmp_path / "mine.yaml")

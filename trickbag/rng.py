@@ -5,7 +5,7 @@ where it was, and a change of batch size, thread count or device leaves each ima
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -61,6 +61,15 @@ class ImageDraws:
         counter = self.ids[:, None] * MAX_DRAWS + torch.arange(1, k + 1, device=self.ids.device)
         key = self.streams.key(name, self.epoch)
         return _splitmix64(counter * _GOLDEN + (key - 2**64 if key >= 2**63 else key))
+
+    def at_epoch(self, epoch: int) -> "ImageDraws":
+        """The draws of the same images in another epoch."""
+        return replace(self, epoch=epoch)
+
+    def noise(self, name: str, count: int) -> Tensor:
+        """Random uint8 [B, count], uniform on 0 … 255, however many: a stream of its own for each image."""
+        counter = torch.arange(1, -(-count // 8) + 1, device=self.ids.device)
+        return _splitmix64(self.bits(name) + counter * _GOLDEN).view(torch.uint8)[:, :count]
 
     def uniform(self, name: str, k: int = 1) -> Tensor:
         """float32 [B, k], uniform on [0, 1)."""

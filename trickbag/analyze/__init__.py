@@ -10,6 +10,7 @@ from trickbag.analyze.gather import Evidence, gather
 from trickbag.analyze.joint import with_time
 from trickbag.analyze.judge import arm_results, judge
 from trickbag.analyze.noise import noise
+from trickbag.analyze.published import beside, beside_result, published_values
 from trickbag.analyze.sealed import check_openings, openings, test_accuracy
 from trickbag.analyze.summary import aliases, summarise
 from trickbag.analyze.table import run_table
@@ -51,9 +52,12 @@ def _results(
     confirming = any(phase.name == "confirm" for phase in plan.phases)
     setting = Setting(plan.judgement.margin, len(opened), confirming, plan.judgement.extensions)
     arms = with_time(evidence, [arm for found in judged for arm in arm_results(evidence, found)], timing)
-    said = tuple(arm.model_copy(update={"sentence": sentence(arm, setting)}) for arm in arms)
+    printed = published_values(plan)
+    said = tuple(
+        beside_result(arm.model_copy(update={"sentence": sentence(arm, setting)}), printed) for arm in arms
+    )
     shares = tuple(found for name in names for found in attributions(evidence, name))
-    baselines = tuple(_baseline(evidence, name) for name in names)
+    baselines = tuple(beside(_baseline(evidence, name), printed) for name in names)
     missing = len(plan.runs) - len(evidence.records)
     alike = _as_far(across(judged, plan.judgement.level), bool(missing or plan.later))
     return Results(
@@ -80,6 +84,7 @@ def _results(
         runs_done=len(evidence.records),
         test_openings=len(opened),
         dropped=plan.dropped,
+        not_applicable=plan.not_applicable,
         amendments=tuple(
             Amendment(reason=e.reason, written=e.written["written"], finished_runs=e.finished_runs)
             for e in file.entries

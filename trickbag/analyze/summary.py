@@ -36,6 +36,7 @@ def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
         fingerprint=runs.arm.fingerprint,
         diff=runs.arm.diff,
         curve=_curve(done),
+        rates=_rates(done),
     )
 
 
@@ -57,3 +58,9 @@ def _curve(done: Sequence[RunRecord]) -> tuple[CurvePoint, ...]:
         CurvePoint(epoch=epoch, mean=fmean(values), low=min(values), high=max(values))
         for epoch, values in sorted(by_epoch.items())
     )
+
+
+def _rates(done: Sequence[RunRecord]) -> tuple[float, ...]:
+    """The learning rate at the end of every epoch; seeds differ only where the schedule watches the training."""
+    by_epoch = zip(*([row.lr for row in record.epochs] for record in done), strict=True)
+    return tuple(fmean(rates) for rates in by_epoch)

@@ -8,10 +8,13 @@ from typing import Annotated, Any
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 
-from trickbag.errors import unknown
+from trickbag.cli.show_schedule import show_schedule
+from trickbag.errors import InputError, unknown
 from trickbag.recipe import Trick, load_recipe, recipe_names
 from trickbag.tricks import CATALOGUE as TRICKS
+from trickbag.tricks import GROUPS
 
 KINDS = ("tricks", "models", "optimizers", "schedules", "augmentations", "datasets", "recipes", "studies")
 SECTIONS = {
@@ -21,26 +24,60 @@ SECTIONS = {
     "augmentations": "sample",
     "datasets": "dataset",
 }
+HEADINGS = {  # of the groups of tricks
+    "paper": "The paper's tricks (He et al. 2018)",
+    "optimizers": "Optimizers",
+    "schedules": "Learning-rate schedules",
+    "architectures": "Architectures",
+    "preprocessing": "Pre-processing",
+    "regularisation": "Regularisation, averaging, steps",
+}
 Kind = Annotated[str, typer.Argument(help=", ".join(KINDS) + ".", show_default=False)]
 
 
 def list_(kind: Kind, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """List the names of a kind, with a line each."""
-    entries = [{"name": name, "summary": summary} for name, summary in _summaries(_plural(kind)).items()]
+    kind = _plural(kind)
+    group = {name: group for group, names in GROUPS.items() for name in names} if kind == "tricks" else {}
+    entries = [
+        {"name": name, "summary": summary} | ({"group": group[name]} if group else {})
+        for name, summary in _summaries(kind).items()
+    ]
     if as_json:
         print(json.dumps(entries, indent=1))
         return
-    width = max(len(entry["name"]) for entry in entries)
+    width, heading = max(len(entry["name"]) for entry in entries), ""
     for entry in entries:
-        print(f"{entry['name']:<{width}}  {entry['summary']}".rstrip())
+        if entry.get("group", "") != heading:
+            heading = entry["group"]
+            print(f"\n{HEADINGS[heading]}" if entry is not entries[0] else HEADINGS[heading])
+        print(
+            f"{'  ' if heading else ''}{entry['name']:<{width}}  {_first_sentence(entry['summary'])}".rstrip()
+        )
 
 
-def show(kind: Kind, name: Annotated[str, typer.Argument(show_default=False)]) -> None:
-    """Show one entry: a trick's card and patch, a recipe as YAML, arguments with their defaults."""
+def _first_sentence(text: str) -> str:
+    """A summary up to its first full stop, for a line in a list."""
+    return text.partition(". ")[0].removesuffix(".") + ("." if text.endswith(".") else "")
+
+
+def show(
+    kind: Kind,
+    name: Annotated[str, typer.Argument(show_default=False)],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]…", help="Arguments of a schedule.", show_default=False),
+    ] = None,
+) -> None:
+    """Show one entry: a trick's card and patch, a recipe as YAML, arguments, a schedule drawn."""
     kind = _plural(kind)
     names = _summaries(kind)
     if name not in names:
         raise unknown(kind.removesuffix("s"), name, names)
+    if fields and kind != "schedules":
+        raise InputError(
+            f"{fields[0]}: only a schedule is shown with arguments, like show schedule cosine final=0.1"
+        )
     if kind == "tricks":
         _show_trick(TRICKS[name], Console())
     elif kind == "recipes":
@@ -49,8 +86,12 @@ def show(kind: Kind, name: Annotated[str, typer.Argument(show_default=False)]) -
         from trickbag.study.load import study_text
 
         print(study_text(name), end="")
+    elif kind == "schedules":
+        show_schedule(name, fields or [])
     else:
-        _show_entry(name, _entries(kind)[name])
+        _show_entry(name, _entries(kind)[name], SECTIONS[kind])
+        if kind == "optimizers":
+            _show_optimizer(name)
 
 
 def _plural(kind: str) -> str:
@@ -68,9 +109,9 @@ def _summaries(kind: str) -> Mapping[str, str]:
     if kind == "recipes":
         return {name: _opening(name) for name in recipe_names()}
     if kind == "studies":
-        from trickbag.study.load import study_names
+        from trickbag.study.load import load_study, study_names
 
-        return dict.fromkeys(study_names(), "")
+        return {name: load_study(name)[0].question for name in study_names()}
     return {name: (inspect.getdoc(entry) or "").partition("\n")[0] for name, entry in _entries(kind).items()}
 
 
@@ -97,15 +138,18 @@ def _show_trick(trick: Trick, console: Console) -> None:
         ("follows", card.follows),
         ("hurts", card.hurts),
         ("cost", card.cost),
+        ("needs", card.needs),
         ("requires", ", ".join(card.requires)),
         ("conflicts", ", ".join(card.conflicts)),
         ("groups", "; ".join(" + ".join(group) for group in card.suggests)),
+        ("tuning", _space(trick)),
     ):
         if text:
-            console.print(f"[dim]{title:>9}[/]  {text}", highlight=False, markup=True)
+            console.print(f"[dim]{title:>9}[/]  {escape(text)}", highlight=False)
     for claim in card.claims:
         points = "" if claim.points is None else f"{claim.points:+.2f} points: "
-        console.print(f"[dim]    claim[/]  {points}{claim.setting} ({claim.source})", highlight=False)
+        line = escape(f"{points}{claim.setting} ({claim.source})")
+        console.print(f"[dim]    claim[/]  {line}", highlight=False)
     if callable(trick.patch):
         print(f"    patch  {inspect.getdoc(trick.patch)}")
     else:
@@ -115,6 +159,29 @@ def _show_trick(trick: Trick, console: Console) -> None:
         print("    patch  " + text.strip().replace("\n", "\n           "))
 
 
-def _show_entry(name: str, entry: Callable[..., Any]) -> None:
-    """An entry's arguments and docstring."""
-    print(f"{name}{inspect.signature(entry)}\n\n{inspect.getdoc(entry) or ''}")
+def _show_entry(name: str, entry: Callable[..., Any], section: str) -> None:
+    """An entry's arguments with their defaults, but those that trickbag passes, and its docstring."""
+    from trickbag.train.resolve import PASSED
+
+    signature = inspect.signature(entry)
+    own = [p for p in signature.parameters.values() if p.name not in PASSED.get(section, ())]
+    plain = [p.replace(annotation=p.empty, kind=p.KEYWORD_ONLY) for p in own if p.kind is not p.VAR_KEYWORD]
+    arguments = ", ".join(map(str, plain))
+    print(f"{name}({arguments})\n\n{inspect.getdoc(entry) or ''}")
+
+
+def _show_optimizer(name: str) -> None:
+    """What weight decay is in it, and where its trick starts and where tuning looks around that."""
+    from trickbag.optim import DECAY, DECAY_MEANS
+
+    print(f"\nweight decay: {DECAY[name]}: {DECAY_MEANS[DECAY[name]]}")
+    trick = TRICKS.get(name)
+    if trick and not callable(trick.patch):
+        print(f"beside SGD: {trick.card.follows}")
+        print("its trick sets: " + ", ".join(f"{path}={value}" for path, value in trick.patch.items()))
+        print(f"tuning: {_space(trick)}")
+
+
+def _space(trick: Trick) -> str:
+    """Where equal-budget tuning looks: factors on the trick's own values."""
+    return "; ".join(f"{path} x {low:g} to {high:g}" for path, (low, high) in trick.space.items())

@@ -24,6 +24,8 @@ def show_plan(plan: Plan, console: Console) -> None:
             for row in _rows(arm):
                 table.add_row(*map(escape, row))
         console.print(table)
+        for factor, reason in plan.not_applicable.get(workload.name, {}).items():
+            console.print(f"  not applicable: {escape(factor)}: {escape(reason)}", highlight=False)
     if plan.design:
         console.print(f"design: {escape(plan.design)}")
     for name, reason in plan.dropped.items():

@@ -2,7 +2,7 @@
 
 from trickbag.data.cache import open_images
 from trickbag.data.images import ImageSet
-from trickbag.data.sample import SAMPLE_OPERATIONS, SampleOperation
+from trickbag.data.sample import SAMPLE_OPERATIONS, SampleOperation, told
 from trickbag.data.sources import DATASETS, Reader
 from trickbag.data.split import limit, split
 from trickbag.data.store import Store, centre_crop, channel_statistics
@@ -19,4 +19,5 @@ __all__ = [
     "limit",
     "open_images",
     "split",
+    "told",
 ]

@@ -14,10 +14,10 @@ Init = Literal["kaiming", "xavier"]
 
 
 class Family(nn.Module):
-    """A model of our own, which says how its weights begin."""
+    """A model of our own, which says how its weights begin and whether it draws while training."""
 
     init: Init = "kaiming"
-    draws: bool = False  # whether it draws random numbers in training, as dropout does
+    draws: bool = False  # from torch's default generator, as dropout does
 
 
 class ZeroGammaNorm(nn.BatchNorm2d):
@@ -40,7 +40,8 @@ def initialise(model: Family, streams: Streams) -> None:
     which the D tweak puts in front of the shortcut's convolution does not change the convolution's draw.
 
     - kaiming: convolutions normal with standard deviation sqrt(2 / fan_out), their biases 0; linear layers
-      uniform on ±1/sqrt(fan_in), weight and bias. This is what torchvision's ResNets do.
+      uniform on ±1/sqrt(fan_in), weight and bias. This is what torchvision's ResNets do. So are
+      one-dimensional convolutions, which no relu follows, as in ECA's released code and timm.
     - xavier: convolutions and linear layers uniform on ±sqrt(6 / (fan_in + fan_out)), biases 0 (He et al.
       2018, section 2; their released code used MXNet's MSRAPrelu instead). The fans are channels times kernel
       area (Glorot and Bengio 2010).
@@ -79,6 +80,6 @@ def _draw(layer: nn.Module, empty: Tensor, init: Init, generator: torch.Generato
         return nn.init.uniform_(empty, -bound, bound, generator=generator)
     if init == "xavier":
         return nn.init.xavier_uniform_(empty, generator=generator)
-    if isinstance(layer, nn.Linear):
+    if isinstance(layer, (nn.Linear, nn.Conv1d)):
         return nn.init.kaiming_uniform_(empty, a=math.sqrt(5), generator=generator)
     return nn.init.kaiming_normal_(empty, mode="fan_out", nonlinearity="relu", generator=generator)

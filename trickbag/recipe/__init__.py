@@ -19,7 +19,16 @@ from trickbag.recipe.schema import (
     thaw,
 )
 from trickbag.recipe.text import parse_overrides, parse_yaml, read_yaml, validate
-from trickbag.recipe.trick import Card, Claim, IncompatibleTricks, NotApplicable, Trick, arm_name, compose
+from trickbag.recipe.trick import (
+    Card,
+    Claim,
+    IncompatibleTricks,
+    NotApplicable,
+    Trick,
+    arm_name,
+    compose,
+    in_turn,
+)
 
 __all__ = [
     "Budget",
@@ -46,6 +55,7 @@ __all__ = [
     "fingerprint",
     "freeze",
     "in_steps",
+    "in_turn",
     "leaves",
     "load_recipe",
     "parse_overrides",

@@ -34,9 +34,19 @@ def apply(recipe: Recipe, patch: Patch, where: str = "") -> Recipe:
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
     """`a.b` and a value as {a: {b: value}}."""
-    for key in reversed(path.split(".")):
+    for key in reversed(_keys(path)):
         value = {key: value}
     return dict(value)
+
+
+def _keys(path: str) -> list[str]:
+    """The keys along a path; in a seam, `my_lab.py:blur` or `package.module:blur` is one of them."""
+    section, _, rest = path.partition(".")
+    own, colon, after = rest.partition(":")
+    if not colon:
+        return path.split(".")
+    attribute, *arguments = after.split(".")
+    return [section, f"{own}:{attribute}", *arguments]
 
 
 def _merge(node: dict[str, Any], change: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A trick is a named patch on a recipe, with a card; an arm is a baseline with some tricks on."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trickbag.errors import InputError
@@ -44,11 +44,16 @@ class Card:
 
 @dataclass(frozen=True)
 class Trick:
-    """A named patch: field path -> value, or a pure function of the recipe with the other patches on."""
+    """A named patch: field path -> value, or a pure function of the recipe with the other patches on.
+
+    `space` is where fair tuning looks around it: field path -> range of factors on the trick's own value,
+    searched on a log scale; empty means the study's own space.
+    """
 
     name: str
     patch: Patch | Callable[[Recipe], Patch]
     card: Card
+    space: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def patch_on(self, recipe: Recipe) -> Patch:
         """The patch as data, for this recipe."""
@@ -64,7 +69,7 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
     """
     _check_company(tricks)
     recipe, owners = baseline, dict[str, str]()
-    for trick in sorted(tricks, key=_turn):
+    for trick in in_turn(tricks):
         patch = trick.patch_on(recipe)
         _claim(owners, trick.name, patch)
         changed = apply(recipe, patch, f"trick {trick.name}")
@@ -73,6 +78,11 @@ def compose(baseline: Recipe, tricks: Sequence[Trick]) -> Recipe:
             raise InputError(f"trick {trick.name} changes nothing here: {already or 'its patch is empty'}")
         recipe = changed
     return recipe
+
+
+def in_turn(tricks: Iterable[Trick]) -> list[Trick]:
+    """Tricks in the order in which `compose` applies them."""
+    return sorted(tricks, key=_turn)
 
 
 def _turn(trick: Trick) -> tuple[bool, bool, bool]:

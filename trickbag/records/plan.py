@@ -128,6 +128,7 @@ class Plan(Frozen):
     machine: dict[str, Any]  # device, threads and torch version, on which the last digits depend
     design: str = ""  # in words: of a factorial its size, resolution and what is aliased with what
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
+    not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:

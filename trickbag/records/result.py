@@ -108,7 +108,10 @@ class Summary(Frozen):
     parameters: int = 0
     fingerprint: str = ""
     diff: dict[str, tuple[Any, Any]] = {}
+    published: float | None = None  # percent, as somebody printed it for an arm like this
+    published_source: str = ""
     curve: tuple[CurvePoint, ...] = ()
+    rates: tuple[float, ...] = ()  # learning rate at the end of every epoch, mean over runs
 
 
 class ArmResult(Summary):
@@ -127,6 +130,7 @@ class ArmResult(Summary):
     test: Accuracy | None = None  # on the test images, once they were opened
     test_mean: float | None = None  # percent
     p_adjusted: float | None = None  # None with interim looks: a look's own p-value is not the study's
+    published_effect: float | None = None  # to the comparison's, where one source printed both
     paired_seeds: int = 0
     spread: Spread | None = None
     ledger: Ledger = Ledger()
@@ -264,6 +268,7 @@ class Results(Frozen):
     runs_done: int
     test_openings: int = 0
     dropped: dict[str, str] = {}
+    not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why
     amendments: tuple[Amendment, ...] = ()
     phases: tuple[PhaseNote, ...] = ()
     openings: tuple[str, ...] = ()  # when the test bits were opened

@@ -1,5 +1,6 @@
 """What is said of an arm beside its verdict, the same in every format of the report."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from trickbag.records.result import ArmResult, Longer, Price, Results, Spread, Summary, ToTarget
@@ -68,6 +69,8 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
     if arm.test:
         mean = f"; its accuracy there is {number(arm.test_mean)} %" if arm.test_mean is not None else ""
         found.append(Fact("On the test images, pp", test_effect(arm), f"{opened(results)}{mean}"))
+    if arm.published is not None:
+        found.append(Fact("Published", published(arm).removeprefix("published "), arm.published_source))
     if arm.equals_longer:
         meaning = "the baseline would have to train this long to be as accurate; an interval of its own"
         found.append(Fact("In training time", longer(arm.equals_longer), meaning))
@@ -78,6 +81,19 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
         found.append(Fact("Stopped", f"at {arm.stopped_at} seeds", "an interim look settled the comparison"))
     found += [Fact("Tuning", level(arm), tuning_meaning(arm)), *spread_facts(arm.spread)]
     return tuple(found)
+
+
+def published(arm: Summary) -> str:
+    """The printed accuracy, with its difference to the comparison's where one source has both; else empty."""
+    if arm.published is None:
+        return ""
+    effect = arm.published_effect if isinstance(arm, ArmResult) else None
+    return f"published {number(arm.published)}" + (f" ({points(effect)})" if effect is not None else "")
+
+
+def published_sources(arms: Iterable[Summary]) -> str:
+    """Where the printed accuracies are from; empty where there are none."""
+    return "; ".join(dict.fromkeys(arm.published_source for arm in arms if arm.published_source))
 
 
 def short_price(price: Price) -> str:

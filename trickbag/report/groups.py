@@ -21,6 +21,7 @@ class Group:
     costs: tuple[CostPoint, ...]
     cumulative: bool  # some arm is compared with something other than the baseline
     staged: bool  # the judged arms come from more than one phase
+    foreign: dict[str, str]  # factors that mean nothing on this workload, and why
 
     @property
     def arms(self) -> tuple[ArmResult, ...]:
@@ -61,6 +62,7 @@ def _group(results: Results, baseline: Summary) -> Group:
         costs=tuple(point for point in results.costs if point.workload == here),
         cumulative=cumulative,
         staged=len({arm.phase for arm in judged}) > 1,
+        foreign=results.not_applicable.get(here, {}),
     )
 
 

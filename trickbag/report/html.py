@@ -11,6 +11,7 @@ from markupsafe import Markup
 from trickbag.records.result import ArmResult, Results
 from trickbag.report import facts, findings, groups, numbers, wording
 from trickbag.report.charts import pictures
+from trickbag.report.charts import rates as courses
 from trickbag.report.charts.canvas import Canvas, canvas
 from trickbag.report.charts.cost import cost
 from trickbag.report.charts.curves import curve, curve_bounds
@@ -45,6 +46,7 @@ def render_html(results: Results) -> str:
         f=facts,
         d=findings,
         n=numbers,
+        r=courses,
     )
     return page.lstrip()
 
@@ -65,6 +67,7 @@ def _sections(results: Results, found: tuple[Group, ...]) -> dict[str, str]:
         "time": ("Training time", True),
         "cost": ("Accuracy against cost", any(group.costs for group in found)),
         "curves": ("Learning curves", any(arm.curve for arm in arms)),
+        "schedules": ("Learning rates", any(courses.schedules(group) for group in found)),
         "changes": ("What each arm changes", any(arm.diff for arm in arms)),
         "noise": ("How noisy is this?", True),
         "outcomes": ("Outcomes of the runs", True),
@@ -87,6 +90,8 @@ class Pictures:
     cost: list[Markup]
     curves: list[Markup]  # one per arm
     curve_arms: tuple[ArmResult, ...]
+    rates: list[Markup]  # one per schedule
+    schedules: tuple[courses.Rates, ...]
 
 
 def _draw(draw: Canvas, group: Group, results: Results) -> Pictures:
@@ -95,6 +100,7 @@ def _draw(draw: Canvas, group: Group, results: Results) -> Pictures:
     shown = groups.foremost([arm for arm in group.judged if arm.accuracy], MOST_ROWS)
     timed = groups.foremost(group.timed, MOST_ROWS)
     curved = groups.foremost([arm for arm in group.arms if arm.curve], MOST_PANELS)
+    scheduled = courses.schedules(group)[:MOST_PANELS]
     bounds = curve_bounds(group) if curved else (0.0, 100.0)
 
     def pair(chart: Callable[[int], Markup]) -> list[Markup]:
@@ -113,6 +119,8 @@ def _draw(draw: Canvas, group: Group, results: Results) -> Pictures:
         cost=pair(lambda width: cost(draw, group.costs, group.baseline.name, width)) if group.costs else [],
         curves=[curve(draw, arm, group, bounds) for arm in curved],
         curve_arms=curved,
+        rates=[courses.rates(draw, course, scheduled[0]) for course in scheduled],
+        schedules=scheduled,
     )
 
 

@@ -3,8 +3,17 @@ r"""report.tex: a table per workload for a paper, to be `\input`; needs the pack
 import re
 import unicodedata
 
-from trickbag.records.result import ArmResult, Results
-from trickbag.report.facts import FRAGILE, INTERIM, JOINT, fragile_meaning, level, opened
+from trickbag.records.result import ArmResult, Results, Summary
+from trickbag.report.facts import (
+    FRAGILE,
+    INTERIM,
+    JOINT,
+    fragile_meaning,
+    level,
+    opened,
+    published,
+    published_sources,
+)
 from trickbag.report.findings import families
 from trickbag.report.groups import Group, groups, label
 from trickbag.report.wording import interval, number, numbered, points, ratio, share, times, visible
@@ -70,32 +79,53 @@ def _table(group: Group, arms: tuple[ArmResult, ...], results: Results, name: st
     first = [escape(base.name), "reference"]
     if tested:
         head, first = [*head, f"On test, pp [{escape(share(results.level))}]"], [*first, ""]
+    printed = any(arm.published is not None for arm in group.everyone)
+    if printed:
+        head, first = [*head, "Published, \\%"], [*first, _published(base)]
     head, first = [*head, "Verdict"], [*first, ""]
     if timed:
         head, first = [*head, "Time ratio"], [*first, ""]
-    lines = [[*head, "Seeds"], [*first, str(base.seeds)], *(_row(arm, group, timed, tested) for arm in arms)]
+    lines = [
+        [*head, "Seeds"],
+        [*first, str(base.seeds)],
+        *(_row(arm, group, timed, tested, printed) for arm in arms),
+    ]
     written = [
         "{}" * line[0].startswith("[") + " & ".join(line) + r" \\" for line in lines
     ]  # [ is \\'s argument
     caption = escape("Continued from the table before.") if goes_on else _caption(group, results)
-    columns = "lr" + "r" * tested + "l" + "r" * timed + "r"
+    last = not arms or arms[-1] == group.judged[-1]
+    written += [_foreign_row(*item, len(head)) for item in group.foreign.items()] if last else []
+    columns = "lr" + "r" * (tested + printed) + "l" + "r" * timed + "r"
     above = [r"\begin{table}", r"\centering", r"\small", f"\\caption{{{caption}}}", f"\\label{{{name}}}"]
     above += [r"\vspace{\abovecaptionskip}", f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
     below = [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     return "\n".join([*above, written[0], r"\midrule", *written[1:], *below])
 
 
-def _row(arm: ArmResult, group: Group, timed: bool, tested: bool) -> list[str]:
+def _published(arm: Summary) -> str:
+    """The printed accuracy with its difference, or a dash."""
+    return escape(published(arm).removeprefix("published ") or "–")
+
+
+def _row(arm: ArmResult, group: Group, timed: bool, tested: bool, printed: bool) -> list[str]:
     """An arm's row."""
     a, t, time = arm.accuracy, arm.test, arm.time
     cells = [label(arm, group), f"{points(a.effect)} {interval(a.low, a.high)}" if a else "–"]
     if tested:
         cells.append(f"{points(t.effect)} {interval(t.low, t.high)}" if t else "–")
+    if printed:
+        cells.append(published(arm).removeprefix("published ") or "–")
     flags = [INTERIM] * arm.interim + [FRAGILE] * arm.fragile + [JOINT] * arm.faster_and_kept
     cells.append(arm.verdict + (f" ({'; '.join(flags)})" if flags else ""))
     if timed:
         cells.append(ratio(time.ratio, time.low, time.high) if time else "–")
     return [escape(cell) for cell in (*cells, str(arm.seeds))]
+
+
+def _foreign_row(name: str, why: str, columns: int) -> str:
+    """The row of a factor that means nothing on this workload, over all columns but the first."""
+    return f"{escape(name)} & \\multicolumn{{{columns}}}{{l}}{{not applicable: {escape(why)}}} \\\\"
 
 
 def _caption(group: Group, results: Results) -> str:
@@ -117,6 +147,8 @@ def _caption(group: Group, results: Results) -> str:
         told.append(f"Fragile: {fragile_meaning(results.extensions)}.")
     if results.extensions:
         told.append(f"Seeds were added {times(results.extensions)} after results could be seen.")
+    if sources := published_sources(group.everyone):
+        told.append(f"Published accuracies: {sources}.")
     if group.timed:
         told.append(f"Time ratios: simultaneous {sure} intervals from an exclusive timing session.")
     if results.test_openings:

@@ -50,13 +50,23 @@ def _verdicts(group: Group, results: Results) -> str:
     if any(arm.test for arm in group.judged):
         head.append("Effect on the test images, pp")
         rows = [[*row, effect(arm.test) if arm and arm.test else ""] for row, arm in _with(rows, group)]
+    if any(arm.published is not None for arm in group.everyone):
+        head.append(f"Published ({escape(facts.published_sources(group.everyone))})")
+        printed = [facts.published(arm).removeprefix("published ") for arm in (base, *group.judged)]
+        rows = [[*row, cell] for row, cell in zip(rows, printed, strict=True)]
     if any(arm.new_images for arm in group.judged):
         head.append("On new images like these, pp")
         rows = [
             [*row, measured(arm.new_images) if arm and arm.new_images else ""]
             for row, arm in _with(rows, group)
         ]
+    rows += [_foreign_row(name, why, len(head)) for name, why in group.foreign.items()]
     return table(head, rows, (0, 3, 6))
+
+
+def _foreign_row(name: str, why: str, columns: int) -> list[str]:
+    """The row of a factor that means nothing on this workload."""
+    return [escape(name), "–", "–", f"not applicable: {escape(why)}", *[""] * (columns - 4)]
 
 
 def _with(rows: list[list[str]], group: Group) -> list[tuple[list[str], ArmResult | None]]:

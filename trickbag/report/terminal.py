@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trickbag.records.result import ArmResult, Results
-from trickbag.report.facts import FRAGILE, INTERIM, marks, short_price
+from trickbag.report.facts import FRAGILE, INTERIM, marks, published, published_sources, short_price
 from trickbag.report.groups import Axis, Group, axis, context, groups
 from trickbag.report.terminal_findings import effect_text, findings, flags, text
 from trickbag.report.wording import SIGNS, TIME_SIGNS, number, ratio, share
@@ -27,6 +27,8 @@ def print_verdicts(results: Results, console: Console | None = None) -> None:
     console.print(
         f"The band ░ is the margin, ±{number(results.margin)} pp; │ is zero.", style="dim", highlight=False
     )
+    if sources := published_sources((*results.baselines, *results.arms)):
+        console.print(text(f"Published: {sources}.", "dim"))
     for finding in findings(results):
         console.print(finding)
     console.print(bottom_line(results))
@@ -60,6 +62,8 @@ def verdict_table(results: Results, width: int = 100) -> Table:
         scale = axis([arm.accuracy for arm in group.judged if arm.accuracy], results.margin)
         for arm in group.judged:
             table.add_row(*_row(arm, group, results.margin, scale, layout))
+        for name, why in group.foreign.items():
+            table.add_row(*_foreign_row(name, why, layout))
     return table
 
 
@@ -100,6 +104,8 @@ def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, layout: Layou
     if arm.test:
         effect.append("\ntest " if layout.drawing else "\non test\n", "dim not bold")
         effect.append_text(effect_text(arm.test))
+    if arm.published is not None:
+        effect.append(f"\n{published(arm)}", "dim not bold")
     picture = _draw(arm, margin, scale, layout.drawing)
     cells = [name, Text(number(arm.mean)), effect, picture, _verdict(arm, layout), _time(arm)]
     return _fit([*cells, Text(str(arm.seeds))], layout)
@@ -108,8 +114,22 @@ def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, layout: Layou
 def _baseline_row(group: Group, layout: Layout) -> list[Text]:
     """The baseline's row."""
     arm, empty = group.baseline, Text("")
-    cells = [text(arm.name, "italic"), Text(number(arm.mean)), empty, empty, Text("reference", "dim"), empty]
+    printed = Text(published(arm), "dim")
+    cells = [
+        text(arm.name, "italic"),
+        Text(number(arm.mean)),
+        printed,
+        empty,
+        Text("reference", "dim"),
+        empty,
+    ]
     return _fit([*cells, Text(str(arm.seeds))], layout)
+
+
+def _foreign_row(name: str, why: str, layout: Layout) -> list[Text]:
+    """The row of a factor that means nothing on this workload."""
+    empty, said = Text(""), text(f"not applicable: {why}", "dim")
+    return _fit([text(name, "bold"), empty, empty, empty, said, empty, empty], layout)
 
 
 def _fit(cells: list[Text], layout: Layout) -> list[Text]:

@@ -8,23 +8,27 @@ from pathlib import Path
 import torch
 
 from trickbag.errors import InputError
-from trickbag.recipe import IncompatibleTricks, Recipe, apply, compose, diff, leaves
+from trickbag.recipe import IncompatibleTricks, Recipe, Trick, apply, compose, diff, leaves
 from trickbag.records.plan import Arm, Comparison, Contrast, Plan, PlannedRun, Workload
 from trickbag.records.run import WEIGHTS
+from trickbag.study.applies import fitting, misfit, refuse_useless
 from trickbag.study.cap import check_cap
 from trickbag.study.design import (
     TEACHER,
     NamedArm,
+    Switch,
     arms,
     contrasts,
     describe_design,
     pairs,
     refuse_gaps,
+    switches,
     tricks_of,
 )
 from trickbag.study.durations import duration_arms
 from trickbag.study.load import baseline_of
 from trickbag.study.phases import first_phases
+from trickbag.study.published import check_published
 from trickbag.study.runs import planned_run
 from trickbag.study.schema import Study, WorkloadSpec
 from trickbag.study.stages import check_keep, judgement, stages
@@ -43,15 +47,22 @@ class _Part:
     comparisons: tuple[Comparison, ...]
     contrasts: tuple[Contrast, ...]
     dropped: dict[str, str]  # cells of the design that cannot be, and why
+    not_applicable: dict[str, str]  # factors that mean nothing here, and why
     teacher: tuple[Arm, PlannedRun] | None
+    tricks: dict[str, tuple[Trick, ...]]  # of every arm
 
 
 def make_plan(study: Study, base: Path) -> Plan:
     """Resolve everything and list every run; nothing is written. Raises InputError where something is wrong."""
     rules = stages(study)
+    factors = switches(study, base)
     specs = study.workloads or (WorkloadSpec(name=baseline_of(study, base).data.name),)
-    parts = [_part(study, spec, base) for spec in specs]
+    parts = [_part(study, factors, spec, base) for spec in specs]
+    foreign = {part.workload.name: part.not_applicable for part in parts if part.not_applicable}
+    if len(foreign) == len(parts):
+        refuse_useless(foreign)
     teachers = [part.teacher for part in parts if part.teacher]
+    check_published(study, {part.workload.name: part.tricks for part in parts})
     designed = [arm for part in parts for arm in part.arms]
     more = [arm for part in parts for arm in _more_arms(part, study, base)]
     comparisons = tuple(pair for part in parts for pair in part.comparisons)
@@ -71,12 +82,13 @@ def make_plan(study: Study, base: Path) -> Plan:
             "threads": study.machine.threads,
             "torch": torch.__version__,
         },
-        design=describe_design(study),
+        design=describe_design(study, factors),
         dropped={
             f"{part.workload.name}: {name}" if len(parts) > 1 else name: reason
             for part in parts
             for name, reason in part.dropped.items()
         },
+        not_applicable=foreign,
     )
     if len({run.id for run in plan.runs}) < len(plan.runs):
         raise InputError(
@@ -88,7 +100,7 @@ def make_plan(study: Study, base: Path) -> Plan:
 
 def _more_arms(part: _Part, study: Study, base: Path) -> list[Arm]:
     """The arms that no design asks for: tuning points, and the baseline at other durations."""
-    return [*candidates(part.arms, study, base), *duration_arms(part.arms[0], study, base)]
+    return [*candidates(part.arms, study, base, part.tricks), *duration_arms(part.arms[0], study, base)]
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ class _Ground:
     resolved: Resolved  # the baseline's
 
 
-def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
+def _part(study: Study, factors: Sequence[Switch], spec: WorkloadSpec, base: Path) -> _Part:
     """One workload: its arms on its baseline."""
     own = study if spec.baseline is None else study.model_copy(update={"baseline": spec.baseline})
     with _place(f"workload {spec.name}" if len(study.workloads) > 1 else ""):
@@ -110,15 +122,21 @@ def _part(study: Study, spec: WorkloadSpec, base: Path) -> _Part:
     baseline = apply(given, spec.set, f"workload {spec.name}")
     with _place(f"workload {spec.name}" if len(study.workloads) > 1 else ""):
         resolved = resolve(baseline, study.machine, base)
+        here, foreign = fitting(study, factors, baseline, resolved)
     ground = _Ground(study, spec.name, base, baseline, resolved)
-    named, dropped = _possible(ground, arms(study))
+    laid_out = arms(study, here)
+    absent = {arm.name for arm in arms(study, factors)} - {arm.name for arm in laid_out}
+    named, dropped = _possible(ground, laid_out)
     teacher = _teacher(ground) if _wants_teacher(ground, named) else None
     found = {arm.name: _arm(ground, arm, _recipe(ground, arm, teacher)) for arm in named}
-    wanted = _comparisons(spec.name, found, pairs(study, named))
+    wanted = _comparisons(spec.name, found, pairs(study, named, absent))
     if not wanted:
         raise InputError(f"workload {spec.name}: every arm equals what it is compared with; nothing to judge")
-    effects = contrasts(study, spec.name, named, dropped)
-    return _Part(_workload(ground), tuple(found.values()), tuple(wanted), tuple(effects), dropped, teacher)
+    effects = tuple(contrasts(study, here, spec.name, named, dropped))
+    judged = tuple(found.values()), tuple(wanted), effects
+    return _Part(
+        _workload(ground), *judged, dropped, foreign, teacher, {arm.name: arm.tricks for arm in named}
+    )
 
 
 def _possible(ground: _Ground, named: Sequence[NamedArm]) -> tuple[list[NamedArm], dict[str, str]]:
@@ -142,7 +160,7 @@ def _place(where: str) -> Iterator[None]:
     except IncompatibleTricks:
         raise
     except InputError as error:
-        raise InputError(f"{where}: {error}" if where else str(error)) from None
+        raise type(error)(f"{where}: {error}" if where else str(error)) from None
 
 
 def _comparisons(workload: str, found: dict[str, Arm], wanted: list[tuple[str, str]]) -> list[Comparison]:
@@ -200,8 +218,11 @@ def _teacher(ground: _Ground) -> tuple[Arm, PlannedRun]:
         raise InputError(
             "distillation needs a teacher; add one to the study, as teacher: {set: {model.name: …}}"
         )
-    tricks = tricks_of(spec.tricks)
-    recipe = compose(apply(ground.baseline, spec.set, "teacher"), tricks)
+    tricks = tricks_of(spec.tricks, ground.base)
+    baseline = apply(ground.baseline, spec.set, "teacher")
+    if found := misfit(tricks, baseline, ground.resolved):
+        raise found.error
+    recipe = compose(baseline, tricks)
     arm = _arm(ground, NamedArm(TEACHER, tricks, {}), recipe).model_copy(update={"role": "teacher"})
     return arm, planned_run(arm, spec.seed)
 

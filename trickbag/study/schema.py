@@ -1,6 +1,6 @@
 """The study file: a question, a plain baseline, what to switch on, how often, and how to judge."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,6 +9,9 @@ from trickbag.recipe import Frozen, Machine
 Design = Literal[
     "one_at_a_time", "cumulative", "leave_one_out", "full_factorial", "fractional_factorial", "shapley"
 ]
+
+
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class InlineTrick(Frozen):
@@ -62,10 +65,11 @@ class Tune(Frozen):
 
     points: int = Field(8, ge=2, description="Points per arm, the arm's own values among them.")
     seeds: int = Field(1, ge=1, description="Seeds per point; never those that judge.")
-    space: dict[str, tuple[float, float]] = Field(
-        default_factory=lambda: {"optimizer.lr": (0.25, 4.0), "optimizer.weight_decay": (0.25, 4.0)},
+    space: dict[str, tuple[float, float]] | None = Field(
+        None,
         min_length=1,
-        description="Field path -> range of factors on the arm's own value, searched on a log scale.",
+        description="Field path -> range of factors on the arm's own value, searched on a log scale; null: "
+        "where the arm's tricks say, else learning rate and weight decay by 0.25 to 4.",
     )
 
 
@@ -74,6 +78,16 @@ class Screen(Frozen):
 
     seeds: int = Field(3, ge=1, description="Seeds per arm; never those that judge.")
     keep: int = Field(5, ge=1, description="How many arms go on, the largest mean effect first.")
+
+
+class Published(Frozen):
+    """Accuracies that somebody printed for arms like these; the report shows them beside ours."""
+
+    source: str = Field(min_length=1, description="Where they are printed: paper and table.")
+    workload: str | None = Field(None, description="Of which workload; null: of every one.")
+    values: dict[str, Percent] = Field(
+        min_length=1, description="Name of an arm (`baseline` too) -> top-1 accuracy in percent."
+    )
 
 
 class Cap(Frozen):
@@ -131,6 +145,7 @@ class Study(Frozen):
     seed_sd: float | None = Field(
         None, gt=0, description="Expected SD between seeds in points, for the price; null: from earlier runs."
     )
+    published: tuple[Published, ...] = Field((), description="Printed accuracies to show beside ours.")
     machine: Machine = Machine()
 
     @field_validator("seeds")

@@ -1,6 +1,6 @@
 """Fair tuning (level T1): the same number of quasi-random points for every arm and for what it is compared with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from trickbag.errors import InputError
-from trickbag.recipe import Recipe, apply, diff, leaves, validate
+from trickbag.recipe import Recipe, Trick, apply, diff, leaves, validate
 from trickbag.records.plan import Arm, Ledger
 from trickbag.study.runs import distinct
 from trickbag.study.schema import Study, Tune
 from trickbag.study.stages import TUNE_SEEDS
 from trickbag.train import resolve
 
+Space = Mapping[str, tuple[float, float]]  # field -> range of factors on the arm's own value
+USUAL: Space = {"optimizer.lr": (0.25, 4.0), "optimizer.weight_decay": (0.25, 4.0)}
 DIGITS = 6  # significant, of a tuned value: enough to tell any two points apart, and readable
 
 
@@ -28,37 +30,47 @@ def unit_points(count: int, dimensions: int) -> NDArray[np.float64]:
     return np.asarray(points, dtype=np.float64)
 
 
-def candidates(arms: Sequence[Arm], study: Study, base: Path) -> list[Arm]:
+def candidates(
+    arms: Sequence[Arm], study: Study, base: Path, tricks: Mapping[str, Sequence[Trick]]
+) -> list[Arm]:
     """The points of every distinct arm of one workload, the baseline among them, as arms `NAME@1` and on.
 
-    Point 0 is the arm itself. InputError: a range or a field that cannot be tuned, or an arm without any.
+    Point 0 is the arm itself. `tricks`: those of each arm, which say where it is searched if the study does not.
+    InputError: a range or a field that cannot be tuned, or an arm without any.
     """
     tune = study.tune
     if tune is None:
         return []
-    _check_space(tune, arms)
-    units = unit_points(tune.points - 1, len(tune.space))
-    return [point for arm in distinct(arms) for point in _points(arm, arms[0], tune, units, study, base)]
+    spaces = {arm.name: tune.space or space_of(tricks[arm.name]) for arm in arms}
+    for name, space in spaces.items():
+        _check_space("tune.space" if tune.space else f"tune: arm {name}", space, arms)
+    return [
+        point
+        for arm in distinct(arms)
+        for point in _points(arm, arms[0], tune, spaces[arm.name], study, base)
+    ]
 
 
-def _points(
-    arm: Arm, baseline: Arm, tune: Tune, units: NDArray[np.float64], study: Study, base: Path
-) -> list[Arm]:
+def space_of(tricks: Sequence[Trick]) -> Space:
+    """Where an arm is searched by default: where its tricks say, together; the usual place if none does."""
+    found = {path: bounds for trick in tricks for path, bounds in trick.space.items()}
+    return found or USUAL
+
+
+def _points(arm: Arm, baseline: Arm, tune: Tune, searched: Space, study: Study, base: Path) -> list[Arm]:
     """The points of one arm, resolved; a field without a positive value in it is left out."""
     recipe, reference = validate(Recipe, arm.recipe), validate(Recipe, baseline.recipe)
-    own = {path: value for path, value in leaves(arm.recipe) if path in tune.space and _tunable(value)}
+    own = {path: value for path, value in leaves(arm.recipe) if path in searched and _tunable(value)}
     if not own:
-        fields = ", ".join(tune.space)
+        fields = ", ".join(searched)
         raise InputError(
             f"tune.space: arm {arm.name} has no positive value of {fields}; name a field to tune"
         )
     seeds = tuple(range(TUNE_SEEDS, TUNE_SEEDS + tune.seeds))
-    space = {path: tune.space[path] for path in sorted(own)}
+    space = {path: searched[path] for path in sorted(own)}
     found = []
-    for i, unit in enumerate(units, 1):
-        factors = {
-            path: _factor(tune.space[path], u) for path, u in zip(sorted(tune.space), unit, strict=True)
-        }
+    for i, unit in enumerate(unit_points(tune.points - 1, len(searched)), 1):
+        factors = {path: _factor(searched[path], u) for path, u in zip(sorted(searched), unit, strict=True)}
         chosen = {path: _value(own[path], factors[path]) for path in space}
         full = resolve(apply(recipe, chosen, f"tune: arm {arm.name}"), study.machine, base).recipe
         ledger = Ledger(level="T1", points=tune.points, seeds=seeds, space=space, chosen=chosen)
@@ -89,15 +101,13 @@ def _tunable(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
-def _check_space(tune: Tune, arms: Sequence[Arm]) -> None:
+def _check_space(where: str, space: Space, arms: Sequence[Arm]) -> None:
     """Refuse ranges that are none, and fields that no arm has."""
     known = {path for arm in arms for path, _ in leaves(arm.recipe)}
-    for path, (low, high) in tune.space.items():
+    for path, (low, high) in space.items():
         if not 0 < low < high:
-            raise InputError(
-                f"tune.space.{path}: [{low:g}, {high:g}] is no range of factors; write [0.25, 4]"
-            )
+            raise InputError(f"{where}.{path}: [{low:g}, {high:g}] is no range of factors; write [0.25, 4]")
         if path.startswith("data."):
-            raise InputError(f"tune.space: {path} decides which images are used; it cannot be tuned")
+            raise InputError(f"{where}: {path} decides which images are used; it cannot be tuned")
         if path not in known:
-            raise InputError(f"tune.space: no arm has a field {path!r}; name one that a recipe prints")
+            raise InputError(f"{where}: no arm has a field {path!r}; name one that a recipe prints")

@@ -1,11 +1,11 @@
 """Training one recipe with one seed: resolve, build a session, loop, evaluate, checkpoint."""
 
-from trickbag.train.catalogue import CATALOGUE
+from trickbag.train.catalogue import CATALOGUE, find_own, is_own
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits
 from trickbag.train.lap import lap, start_session
 from trickbag.train.loop import Outcome, Watch, epoch_order, train, train_step
-from trickbag.train.resolve import Resolved, device_of, resolve
+from trickbag.train.resolve import Resolved, device_of, model_arguments, resolve, try_model
 from trickbag.train.session import Session, build_session
 from trickbag.train.weights import save_weights
 
@@ -19,12 +19,16 @@ __all__ = [
     "build_session",
     "device_of",
     "epoch_order",
+    "find_own",
+    "is_own",
     "lap",
     "load_checkpoint",
+    "model_arguments",
     "resolve",
     "save_checkpoint",
     "save_weights",
     "start_session",
     "train",
     "train_step",
+    "try_model",
 ]

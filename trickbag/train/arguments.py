@@ -10,6 +10,12 @@ from trickbag.errors import InputError, unknown
 from trickbag.recipe import thaw
 
 
+def names_of(factory: Callable[..., Any]) -> list[str] | None:
+    """The names of a factory's arguments; None where it takes any."""
+    parameters = inspect.signature(factory).parameters
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else list(parameters)
+
+
 def arguments(
     factory: Callable[..., Any],
     given: Mapping[str, Any],

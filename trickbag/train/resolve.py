@@ -4,9 +4,9 @@ Called before anything is written. What it returns is what gets hashed: every ca
 arguments, the digest of the images, the source of the user's own files.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,16 +30,16 @@ from trickbag.recipe import (
     validate,
 )
 from trickbag.rng import Streams
-from trickbag.schedule import build_schedule
-from trickbag.train.arguments import arguments
-from trickbag.train.catalogue import Factory, find
+from trickbag.schedule import build_schedule, watches
+from trickbag.train.arguments import arguments, names_of
+from trickbag.train.catalogue import Factory, file_digest, find, is_own, own_source
 
 # What trickbag itself passes to each kind of catalogue entry; the other parameters are the user's.
 PASSED = {
     "dataset": ("root",),
     "model": ("num_classes", "in_channels"),
-    "optimizer": ("groups", "lr"),
-    "schedule": ("step", "total", "start"),
+    "optimizer": ("groups", "lr", "hidden", "stream"),
+    "schedule": ("step", "total", "start", "history"),
     "order": ("context",),
     "surgery": ("context", "model"),
     "sample": (),
@@ -106,7 +106,8 @@ def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
     """The images that a recipe names, decoded once and shared through the cache."""
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
-    images = _open(data.name, factory, json.dumps(args), machine.data_root, machine.cache.expanduser())
+    with _own_code(data.name, "data.name"):
+        images = _open(data.name, factory, json.dumps(args), machine.data_root, machine.cache.expanduser())
     if data.digest not in (None, images.digest):
         raise InputError(f"data: the images of {data.name} are not those that the recipe was resolved with")
     return images
@@ -141,11 +142,38 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
             factory = find(seam, name, base, seam)
             checked = arguments(factory, resolved.in_steps(given), f"{seam}.{name}", PASSED[seam])
             plain[seam][name] = _as_written(checked, given, resolved)
-    plain["sources"] = {name: _file_digest(base / name) for name in _own_files(recipe)}
+    plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
-    _check_average(full)
+    _check_company(full)
     _try_network(full, resolved, _try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
+
+
+def try_model(recipe: Recipe, resolved: Resolved) -> None:
+    """Build the recipe's network on the meta device: nothing is drawn; InputError where its arguments are wrong."""
+    parts = model_parts(recipe, resolved, resolved.base)
+    with _own_code(recipe.model.name, "model.name"):
+        build_model(*parts, streams=None)
+
+
+@contextmanager
+def _own_code(name: str, where: str) -> Iterator[None]:
+    """Turns whatever the user's own code raises into an InputError that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if not is_own(name):
+            raise
+        said = " ".join(str(error).split())
+        raise InputError(f"{where}: {name} fails: {type(error).__name__}: {said}") from error
+
+
+def model_arguments(recipe: Recipe, base: Path) -> list[str] | None:
+    """The arguments that a recipe may give to its network; None where it takes any."""
+    names = names_of(find("model", recipe.model.name, base, "model.name"))
+    return None if names is None else [name for name in names if name not in PASSED["model"]]
 
 
 def model_parts(recipe: Recipe, resolved: Resolved, base: Path) -> tuple[Any, dict[str, Any], int, int]:
@@ -179,6 +207,11 @@ def _check_schedule(plain: dict[str, Any], resolved: Resolved) -> None:
     """Check the schedule's arguments as steps, and add its defaults as they are written."""
     schedule, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", schedule.name, resolved.base, "schedule.name")
+    if watches(factory) and resolved.recipe.budget.evaluate == "last_epoch":
+        raise InputError(
+            f"budget.evaluate: last_epoch, but schedule {schedule.name} follows the validation accuracy of "
+            "every epoch; write every_epoch"
+        )
     in_step = resolved.in_steps(schedule.arguments)
     checked = arguments(factory, in_step, "schedule", PASSED["schedule"], type(schedule).model_fields)
     build_schedule(factory, checked, total, steps(schedule.warmup, total, per_epoch))
@@ -192,8 +225,12 @@ def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Res
     return checked | durations
 
 
-def _check_average(recipe: Recipe) -> None:
-    """Refuse two averages: one set of weights is evaluated."""
+def _check_company(recipe: Recipe) -> None:
+    """Refuse what cannot work together: two averages, of which one could be evaluated; SAM in fp16."""
+    if "sam" in recipe.step and recipe.precision.dtype == "fp16":
+        raise InputError(
+            "step.sam: its two passes cannot share a loss scale of fp16; use precision.dtype=bf16"
+        )
     if len(recipe.average) > 1:
         raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
 
@@ -207,7 +244,7 @@ def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.S
     x, draws = resolved.images.train_images[ids], Streams(0).images(0, ids)
     for name, given in sorted(recipe.sample.items()):
         factory = find("sample", name, base, "sample")
-        if ".py:" not in name:  # a user's own may be slow, or wrong in ways that are a run's outcome
+        if not is_own(name):  # a user's own may be slow, or wrong in ways that are a run's outcome
             x = factory(**arguments(factory, given, f"sample.{name}"))(x, draws)
     return x.shape
 
@@ -216,7 +253,8 @@ def _try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
     """Show the network images of that shape, on the meta device; InputError where it cannot be trained so."""
     sizes = (resolved.num_classes, resolved.in_channels)
     files = json.dumps(thaw(recipe.sources), sort_keys=True)
-    heads = _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, files)
+    with _own_code(recipe.model.name, "model.name"):
+        heads = _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, files)
     if "auxiliary" in recipe.loss and not heads:
         raise NotApplicable(
             f"loss.auxiliary: model {recipe.model.name} has no auxiliary head; set model.auxiliary: true"
@@ -252,8 +290,8 @@ def _dtype(recipe: Recipe, device: torch.device) -> str:
     return dtype
 
 
-def _own_files(recipe: Recipe) -> list[str]:
-    """The user's own files that a recipe names: Python sources, and weights to start from or of a teacher.
+def _sources(recipe: Recipe, base: Path) -> dict[str, str]:
+    """Digests of the user's own that a recipe names: Python files and modules, weights to start from, a teacher's.
 
     Weights under runs/ are a study's own; their path holds the fingerprint of what they were trained by.
     """
@@ -261,15 +299,10 @@ def _own_files(recipe: Recipe) -> list[str]:
     names = [section.name for section in sections] + [
         name for seam in SEAMS for name in getattr(recipe, seam)
     ]
+    own = sorted({name.partition(":")[0]: name for name in names if is_own(name)}.items())
+    found = {place: file_digest(own_source(name, base, "recipe")) for place, name in own}
     teacher = str(recipe.loss.get("distillation", {}).get("teacher", ""))
+    start = str(recipe.model.arguments.get("pretrained", ""))
     weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
-    weights += [value for value in [recipe.model.arguments.get("pretrained")] if is_weights_file(value)]
-    return sorted({name.partition(":")[0] for name in names if ".py:" in name}) + weights
-
-
-def _file_digest(path: Path) -> str:
-    """SHA-256 of a file of the user's; InputError where it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    weights += [start] if is_weights_file(start) else []
+    return found | {path: file_digest(base / path) for path in weights}

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from trickbag.averaging import Average
-from trickbag.data import SampleOperation, Store, channel_statistics
+from trickbag.data import SampleOperation, Store, channel_statistics, told
 from trickbag.models import Family, build_model, input_statistics
-from trickbag.optim import parameter_groups
+from trickbag.optim import build_optimizer
 from trickbag.recipe import Machine, Recipe, steps
 from trickbag.records.run import EpochRow
 from trickbag.rng import Streams
@@ -43,7 +43,7 @@ class Session:
     model: nn.Module
     forward: nn.Module  # the model, compiled where the recipe says so
     optimizer: torch.optim.Optimizer
-    lr: Callable[[int], float]  # of a step counted from 0
+    factor: Callable[..., float]  # of the peak rate: (step counted from 0, accuracies so far)
     order: Sequence[Order]
     sample: Sequence[SampleOperation]
     batch: Sequence[BatchOperation]
@@ -66,6 +66,11 @@ class Session:
     def recipe(self) -> Recipe:
         """The resolved recipe."""
         return self.resolved.recipe
+
+    def lr(self, step: int) -> float:
+        """The learning rate of a step counted from 0, which may depend on the accuracies of the epochs so far."""
+        history = [row.top1 for row in self.rows if row.top1 is not None]
+        return self.recipe.optimizer.lr * self.factor(step, history)
 
 
 def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
@@ -95,7 +100,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     )
     for build in _operations(resolved, "surgery"):
         model = build(context, model)
-    optimizer = _optimizer(resolved, model)
+    optimizer = _optimizer(resolved, model, streams)
     scaler = torch.amp.GradScaler(device.type) if recipe.precision.dtype == "fp16" else None
     return Session(
         resolved=resolved,
@@ -105,9 +110,9 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         model=model,
         forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
         optimizer=optimizer,
-        lr=_schedule(resolved),
+        factor=_schedule(resolved),
         order=[build(context) for build in _operations(resolved, "order")],
-        sample=[build() for build in _operations(resolved, "sample")],
+        sample=[told(build(), store.mean) for build in _operations(resolved, "sample")],
         batch=[build(context) for build in _operations(resolved, "batch")],
         loss=_loss(resolved, context),
         update=_update(resolved, context, Update(model, optimizer, scaler=scaler)),
@@ -177,24 +182,27 @@ def _predict(resolved: Resolved, context: Context) -> Callable[[Network], Networ
     return predict
 
 
-def _optimizer(resolved: Resolved, model: nn.Module) -> torch.optim.Optimizer:
+def _optimizer(resolved: Resolved, model: nn.Module, streams: Streams) -> torch.optim.Optimizer:
     """The recipe's optimizer over the model's parameter groups."""
     section = resolved.recipe.optimizer
     factory = find("optimizer", section.name, resolved.base, "optimizer.name")
-    groups = parameter_groups(model, section.weight_decay, section.decay)
-    args = arguments(factory, section.arguments, "optimizer", PASSED["optimizer"])
-    optimizer: torch.optim.Optimizer = factory(groups, section.lr, **args)
-    return optimizer
+    return build_optimizer(
+        factory,
+        model,
+        section.lr,
+        weight_decay=section.weight_decay,
+        decay=section.decay,
+        stream=streams.key("optimizer"),
+        **arguments(factory, section.arguments, "optimizer", PASSED["optimizer"]),
+    )
 
 
-def _schedule(resolved: Resolved) -> Callable[[int], float]:
-    """The learning rate as a function of the step, warmup included."""
+def _schedule(resolved: Resolved) -> Callable[..., float]:
+    """The factor of the peak rate as a function of the step, warmup included, and of the accuracies so far."""
     section, total, per_epoch = resolved.recipe.schedule, resolved.total_steps, resolved.steps_per_epoch
     factory = find("schedule", section.name, resolved.base, "schedule.name")
     args = arguments(factory, resolved.in_steps(section.arguments), "schedule", PASSED["schedule"])
-    factor = build_schedule(factory, args, total, steps(section.warmup, total, per_epoch))
-    peak = resolved.recipe.optimizer.lr
-    return lambda step: peak * factor(step)
+    return build_schedule(factory, args, total, steps(section.warmup, total, per_epoch))
 
 
 def _autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Any]:

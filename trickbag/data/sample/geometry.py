@@ -13,10 +13,15 @@ from trickbag.rng import ImageDraws
 
 @dataclass(frozen=True)
 class Flip:
-    """Mirror left and right with probability `p`."""
+    """Mirror left and right with probability `p`.
+
+    With `alternating` only the first epoch is random; after it every image is mirrored in every second epoch
+    (Jordan 2024, Section 3.6), so that two epochs in a row show both sides of every image.
+    """
 
     rank: ClassVar[int] = 30
     p: float = 0.5
+    alternating: bool = False
 
     def __post_init__(self) -> None:
         """Check the probability."""
@@ -24,7 +29,10 @@ class Flip:
             raise InputError(f"flip: p is {self.p}; it must be between 0 and 1")
 
     def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
-        """Flip the images whose draw is below `p`."""
+        """Flip the images whose draw is below `p`, or whose turn it is."""
+        if self.alternating:
+            first = draws.at_epoch(0).uniform("flip")[:, 0] < self.p
+            return flip(x, first ^ bool(draws.epoch % 2))
         return flip(x, draws.uniform("flip")[:, 0] < self.p)
 
 

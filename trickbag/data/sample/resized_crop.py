@@ -48,19 +48,26 @@ def random_boxes(
     The first of ten tries (area uniform, aspect ratio log-uniform) that fits into the image is taken; if none
     does, the largest centre box whose aspect ratio is allowed.
     """
+    tries = random_sides(uniform, height, width, scale, ratio)
+    whole = torch.tensor([height, width], dtype=torch.float64, device=uniform.device)
+    fits = ((tries > 0) & (tries <= whole)).all(2)
+    first = fits.byte().argmax(1)
+    sides = tries[torch.arange(len(uniform), device=uniform.device), first]
+    corners = (uniform[:, 2 * _TRIES :].double() * (whole - sides + 1)).floor()
+    boxes = torch.cat([corners, sides], 1).long()
+    fallback = torch.tensor(_fallback_box(height, width, ratio), device=uniform.device)
+    return torch.where(fits.any(1, keepdim=True), boxes, fallback)
+
+
+def random_sides(
+    uniform: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+) -> Tensor:
+    """Whole (height, width), float64 [B, 10, 2], of ten boxes per image; `ratio` is width / height."""
     u = uniform.double()
     area = height * width * (scale[0] + (scale[1] - scale[0]) * u[:, :_TRIES])
     low, high = math.log(ratio[0]), math.log(ratio[1])
     aspect = torch.exp(low + (high - low) * u[:, _TRIES : 2 * _TRIES])
-    tries = torch.stack([(area / aspect).sqrt().round(), (area * aspect).sqrt().round()], 2)
-    whole = torch.tensor([height, width], dtype=torch.float64, device=u.device)
-    fits = ((tries > 0) & (tries <= whole)).all(2)
-    first = fits.byte().argmax(1)
-    sides = tries[torch.arange(len(u), device=u.device), first]
-    corners = (u[:, 2 * _TRIES :] * (whole - sides + 1)).floor()
-    boxes = torch.cat([corners, sides], 1).long()
-    fallback = torch.tensor(_fallback_box(height, width, ratio), device=u.device)
-    return torch.where(fits.any(1, keepdim=True), boxes, fallback)
+    return torch.stack([(area / aspect).sqrt().round(), (area * aspect).sqrt().round()], 2)
 
 
 def _fallback_box(height: int, width: int, ratio: tuple[float, float]) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ from trickbag.errors import InputError
 from trickbag.recipe import Trick
 from trickbag.rng import Streams
 from trickbag.study.design.checks import check_fit
-from trickbag.study.design.factors import Switch, switches, tricks_at, unique
+from trickbag.study.design.factors import Switch, tricks_at, unique
 from trickbag.study.design.fraction import Matrix, describe, fraction
 from trickbag.study.design.weights import ON, Cell, chains
 from trickbag.study.schema import Study
@@ -31,9 +31,8 @@ class NamedArm:
         return tuple(self.levels.values())
 
 
-def arms(study: Study) -> list[NamedArm]:
+def arms(study: Study, factors: Sequence[Switch]) -> list[NamedArm]:
     """The arms of the design, the baseline first. Raises InputError where the factors do not fit the design."""
-    factors = switches(study)
     check_fit(study, factors)
     named = _LAYOUTS[study.design](study, factors)
     unique([name for name, _ in named] + [TEACHER])
@@ -43,10 +42,10 @@ def arms(study: Study) -> list[NamedArm]:
     ]
 
 
-def describe_design(study: Study) -> str:
+def describe_design(study: Study, factors: Sequence[Switch]) -> str:
     """The design in words, where its arms do not say everything; empty otherwise."""
-    names = [switch.name for switch in switches(study)]
-    count = len(arms(study)) if study.design in ("full_factorial", "shapley") else 0
+    names = [switch.name for switch in factors]
+    count = len(arms(study, factors)) if study.design in ("full_factorial", "shapley") else 0
     if study.design == "full_factorial":
         return f"full factorial of {count} cells: {', '.join(names)}"
     if study.design == "fractional_factorial":

@@ -7,7 +7,7 @@ from typing import Literal
 from trickbag.errors import InputError, unknown
 from trickbag.records.plan import Contrast
 from trickbag.study.design.arms import NamedArm, cells_of, matrix_of, sampled_orders
-from trickbag.study.design.factors import Switch, switches
+from trickbag.study.design.factors import Switch
 from trickbag.study.design.fraction import Effect, aliases, fraction
 from trickbag.study.design.weights import (
     Cell,
@@ -25,7 +25,11 @@ Part = tuple[Literal["main_effect", "interaction", "shapley"], str, Weights]
 
 
 def contrasts(
-    study: Study, workload: str, found: Sequence[NamedArm], dropped: Mapping[str, str]
+    study: Study,
+    factors: Sequence[Switch],
+    workload: str,
+    found: Sequence[NamedArm],
+    dropped: Mapping[str, str],
 ) -> list[Contrast]:
     """The contrasts of a workload from its arms; `dropped`: the cells that cannot be, and why.
 
@@ -39,13 +43,14 @@ def contrasts(
             name=name,
             weights={names[cell]: float(weight) for cell, weight in weights.items()},
         )
-        for kind, name, weights in _parts(study, list(names), dropped)
+        for kind, name, weights in _parts(study, factors, list(names), dropped)
     ]
 
 
-def _parts(study: Study, cells: Sequence[Cell], dropped: Mapping[str, str]) -> Iterator[Part]:
+def _parts(
+    study: Study, factors: Sequence[Switch], cells: Sequence[Cell], dropped: Mapping[str, str]
+) -> Iterator[Part]:
     """The contrasts over these cells."""
-    factors = switches(study)
     if study.design == "full_factorial":
         yield from _main_effects(factors, cells, dropped)
         yield from _interactions(study, factors, cells)

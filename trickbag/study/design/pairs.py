@@ -1,6 +1,6 @@
 """Which arms a study compares: one family of claims, frozen with the plan."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 from trickbag.errors import InputError
@@ -10,11 +10,15 @@ from trickbag.study.schema import Study
 Pair = tuple[str, str]  # arm, comparison
 
 
-def pairs(study: Study, found: Sequence[NamedArm]) -> list[Pair]:
-    """The pairs that the study judges, of its arms that can be. InputError where `compare` does not fit them."""
+def pairs(study: Study, found: Sequence[NamedArm], absent: Collection[str] = ()) -> list[Pair]:
+    """The pairs that the study judges, of its arms that can be. InputError where `compare` does not fit them.
+
+    `absent`: arms that mean nothing on this workload; a pair that names one is left out with it.
+    """
     names, compare = [arm.name for arm in found], study.compare
     if isinstance(compare, tuple):
-        return _given(compare, names)
+        given = _given(compare, [*names, *absent])
+        return [pair for pair in given if not {*pair} & {*absent}]
     if compare == "all_pairs":
         return [(later, earlier) for earlier, later in combinations(names, 2)]
     if compare == "baseline" or (compare is None and study.design == "one_at_a_time"):

@@ -1,5 +1,35 @@
 """Optimizers other than the baseline's, each with its paper's defaults."""
 
-from types import ModuleType
+from trickbag.tricks.optimizers import (
+    adadelta,
+    adagrad,
+    adam,
+    adamw,
+    adan,
+    lamb,
+    lars,
+    lion,
+    muon,
+    nadam,
+    radam,
+    rmsprop,
+    rmsprop_tf,
+    sgd,
+)
 
-MODULES: tuple[ModuleType, ...] = ()
+MODULES = (
+    sgd,
+    rmsprop,
+    rmsprop_tf,
+    adagrad,
+    adadelta,
+    adam,
+    adamw,
+    nadam,
+    radam,
+    lars,
+    lamb,
+    lion,
+    adan,
+    muon,
+)

@@ -34,6 +34,7 @@ TRICK = Trick(
             "convolution: an error there. Many a baseline has it already (torchvision, timm, mmpretrain)."
         ),
         cost="FLOPs of ResNet-50 from 3.8 G to 4.1 G, parameters as before (Table 5).",
+        needs="bottleneck blocks",
         suggests=(("resnet_b",),),
     ),
 )

@@ -40,6 +40,7 @@ TRICK = Trick(
             "FLOPs of ResNet-50-B from 4.1 G to 4.3 G (Table 5), all of it at the highest resolution, so "
             "memory and time grow as well."
         ),
+        needs="a ResNet stem",
         suggests=(("resnet_b", "resnet_c"),),
     ),
 )

@@ -71,6 +71,7 @@ TRICK = Trick(
             "FLOPs as ResNet-50-C (4.3 G, Table 5); the paper's text: throughput 3 % below ResNet-50 for B, "
             "C and D."
         ),
+        needs="projection shortcuts",
         suggests=(("resnet_b", "resnet_c", "resnet_d"),),
     ),
 )

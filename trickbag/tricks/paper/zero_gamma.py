@@ -44,6 +44,7 @@ TRICK = Trick(
             "already: timm switches it on by default, torchvision does not."
         ),
         cost="None.",
+        needs="residual blocks that end in batch norm",
         suggests=(("zero_gamma",), ("large_batch", "linear_scaling", "warmup", "zero_gamma")),
     ),
 )

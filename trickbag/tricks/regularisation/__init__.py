@@ -1,10 +1,14 @@
 """Regularisation, averaging and steps that the paper did not use."""
 
 from trickbag.tricks.regularisation import (
+    agc,
     binary_cross_entropy,
     ema,
     gradient_accumulation,
+    gradient_clipping,
+    lookahead,
     lower_weight_decay,
+    sam,
     swa,
 )
 
@@ -14,4 +18,8 @@ MODULES = (
     binary_cross_entropy,
     lower_weight_decay,
     gradient_accumulation,
+    gradient_clipping,
+    agc,
+    sam,
+    lookahead,
 )
