@@ -273,7 +273,11 @@ def test_general_resnet():
         ("resnet", {"block": "basic", "layers": (1, 2), "channels": (8,)}, "equally many counts"),
         ("resnet", {"block": "basic", "layers": (), "channels": ()}, "equally many counts"),
         ("resnet50", {"avg_dow": True}, "unknown argument 'avg_dow'; did you mean 'avg_down'"),
-        ("timm/resnet18", {"width": 0.5}, "unknown argument 'width'; known: drop_path, dropout, pretrained"),
+        (
+            "timm/resnet18",
+            {"width": 0.5},
+            "unknown argument 'width'; known: drop_path, dropout, pretrained, zero_gamma",
+        ),
         ("torchvision/resnet18", {"width": 0.5}, "unknown argument 'width'; known: auxiliary, drop_path"),
         ("timm/botnet50ts_256", {"pretrained": True}, "timm has no weights for it"),
         ("timm/resnet51d", {}, "unknown timm model 'resnet51d'; did you mean 'resnet5"),

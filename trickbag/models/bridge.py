@@ -1,12 +1,13 @@
 """Models of timm and torchvision under the catalogue names `timm/NAME` and `torchvision/NAME`.
 
-Off is off: whatever dropout, drop path or auxiliary heads a library's model has by default are absent unless
-they are asked for. A pretrained model carries the `Origin` of its weights as its attribute `origin`.
+Off is off: whatever dropout, drop path, zero gamma or auxiliary heads a library's model has by default are
+absent unless they are asked for. A pretrained model carries the `Origin` of its weights as its attribute `origin`.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from trickbag.models.pretrained import Origin, is_weights_file, load_weights, re
 from trickbag.models.rates import check_rates, set_drop_path, set_dropout, switch_off
 from trickbag.recipe import NotApplicable
 
-WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
+AUXILIARY_HEADS = {"googlenet": ("aux1", "aux2"), "inception_v3": ("AuxLogits",)}
+"""Models of torchvision that have them, and their names."""
 
 
 def timm_model(name: str, base: Path = Path()) -> Factory:
@@ -38,6 +40,7 @@ def timm_model(name: str, base: Path = Path()) -> Factory:
         in_channels: int = 3,
         *,
         pretrained: bool | str = False,
+        zero_gamma: bool = False,
         dropout: float = 0.0,
         drop_path: float = 0.0,
     ) -> nn.Module:
@@ -45,9 +48,11 @@ def timm_model(name: str, base: Path = Path()) -> Factory:
 
         - `pretrained`: true loads timm's weights (those of the name's tag, else the default ones), a string
           those of a .safetensors or .pth file; all but a head of another size.
+        - `zero_gamma`: timm's `zero_init_last`, which its residual networks have on by default.
         - `dropout`, `drop_path`: timm's `drop_rate` and `drop_path_rate`; 0 is off.
         """
         check_rates(where, dropout=dropout, drop_path=drop_path)
+        _check_start(where, pretrained, zero_gamma)
         library = pretrained is True
         if library and not getattr(timm.get_pretrained_cfg(name), "has_weights", False):
             raise InputError(f"{where}: timm has no weights for it; leave out pretrained, or name a file")
@@ -56,8 +61,16 @@ def timm_model(name: str, base: Path = Path()) -> Factory:
             raise InputError(
                 f"{where}: pretrained is true or a weights file; a tag stands in the name, {tag}"
             )
+        wanted = {"drop_path_rate": ("drop_path", drop_path), "zero_init_last": ("zero_gamma", zero_gamma)}
         with _fetching(where):
-            model = _timm(name, library and not _shapes_only(), num_classes, in_channels, dropout, drop_path)
+            model = _create(
+                partial(timm.create_model, name, pretrained=library and not _shapes_only()),
+                where,
+                wanted,
+                num_classes=num_classes,
+                in_chans=in_channels,
+                drop_rate=dropout,
+            )
         switch_off(model, dropout=not dropout, drop_path=not drop_path)
         if pretrained:
             config = timm.get_pretrained_cfg(name) or timm.models.PretrainedCfg()
@@ -68,21 +81,29 @@ def timm_model(name: str, base: Path = Path()) -> Factory:
     return build
 
 
-def _timm(
-    name: str, pretrained: bool, num_classes: int, in_channels: int, dropout: float, drop_path: float
+def _create(
+    make: Callable[..., nn.Module], where: str, wanted: Mapping[str, tuple[str, Any]], **arguments: Any
 ) -> nn.Module:
-    """A model of timm; NotApplicable where it has no drop path to set."""
-    rates = {"drop_rate": dropout} | ({"drop_path_rate": drop_path} if drop_path else {})
-    create = import_module("timm").create_model
+    """A library's model with the `wanted` arguments (its name → our name and the value) that it knows.
+
+    NotApplicable where one of them is to be on and it does not know it.
+    """
     try:
-        model: nn.Module = create(
-            name, pretrained=pretrained, num_classes=num_classes, in_chans=in_channels, **rates
-        )
+        return make(**arguments, **{name: value for name, (_, value) in wanted.items()})
     except TypeError as error:
-        if "drop_path_rate" not in str(error):
+        strange = next((name for name in wanted if f"'{name}'" in str(error)), None)
+        if strange is None:
             raise
-        raise NotApplicable(f"model timm/{name}: has no drop path; leave out drop_path") from None
-    return model
+        ours, value = wanted[strange]
+        if value:
+            raise NotApplicable(f"{where}: has no {ours}; leave it out") from None
+    return _create(make, where, {k: v for k, v in wanted.items() if k != strange}, **arguments)
+
+
+def _check_start(where: str, pretrained: bool | str, zero_gamma: bool) -> None:
+    """Refuse two beginnings at once."""
+    if pretrained and zero_gamma:
+        raise InputError(f"{where}: pretrained weights have gammas of their own; leave out zero_gamma")
 
 
 def torchvision_model(name: str, base: Path = Path()) -> Factory:
@@ -102,6 +123,7 @@ def torchvision_model(name: str, base: Path = Path()) -> Factory:
         *,
         pretrained: bool | str = False,
         auxiliary: bool = False,
+        zero_gamma: bool = False,
         dropout: float = 0.0,
         drop_path: float = 0.0,
     ) -> nn.Module:
@@ -109,20 +131,21 @@ def torchvision_model(name: str, base: Path = Path()) -> Factory:
 
         - `pretrained`: true loads torchvision's default weights, a string the weights of that name
           (IMAGENET1K_V2) or those of a .safetensors or .pth file; all but heads of another size.
+        - `zero_gamma`: torchvision's `zero_init_residual`, which its ResNets know.
         - `auxiliary`: googlenet and inception_v3 return (logits, auxiliary logits …) in training.
         - `dropout`: rate of all dropout that the library's model has; 0 is off.
         - `drop_path`: stochastic depth of the deepest block, the others in the library's proportion; 0 is off.
         """
         check_rates(where, dropout=dropout, drop_path=drop_path)
+        _check_start(where, pretrained, zero_gamma)
         if in_channels != 3:
             raise InputError(f"{where}: takes 3 channels, not {in_channels}; timm's models take any")
-        if auxiliary and name not in WITH_AUXILIARY_HEADS:
+        if auxiliary and name not in AUXILIARY_HEADS:
             raise NotApplicable(f"{where}: has no auxiliary head; leave out auxiliary")
         weights = _torchvision_weights(name, pretrained, where) if pretrained else None
         library = bool(pretrained) and not is_weights_file(pretrained)
-        model = _torchvision(
-            name, weights if library and not _shapes_only() else None, num_classes, auxiliary
-        )
+        fetched = weights if library and not _shapes_only() else None
+        model = _torchvision(name, fetched, num_classes, auxiliary, zero_gamma)
         set_dropout(model, dropout, where)
         set_drop_path(model, drop_path, where)
         if weights is not None:
@@ -133,21 +156,30 @@ def torchvision_model(name: str, base: Path = Path()) -> Factory:
     return build
 
 
-def _torchvision(name: str, weights: Any, num_classes: int, auxiliary: bool) -> nn.Module:
+def _torchvision(name: str, weights: Any, num_classes: int, auxiliary: bool, zero_gamma: bool) -> nn.Module:
     """A model of torchvision, with those weights but for heads of another size, or freshly initialised."""
     get_model = import_module("torchvision.models").get_model
-    heads = {"aux_logits": auxiliary, "transform_input": False} if name in WITH_AUXILIARY_HEADS else {}
+    with_heads = name in AUXILIARY_HEADS
     # Without init_weights the two warn that their slow initialisation will change.
-    fresh: nn.Module = get_model(
-        name, num_classes=num_classes, **heads, **({"init_weights": True} if heads else {})
-    )
+    extra = {"aux_logits": auxiliary, "init_weights": True} if with_heads else {}
+    wanted = {"zero_init_residual": ("zero_gamma", True)} if zero_gamma else {}
+    where = f"model torchvision/{name}"
+    fresh = _create(partial(get_model, name), where, wanted, num_classes=num_classes, **extra)
     if weights is None:
         return fresh
-    with _fetching(f"model torchvision/{name}"), warnings.catch_warnings():
+    extra = (
+        {"aux_logits": True, "transform_input": False} if with_heads else {}
+    )  # weights come with the heads
+    with _fetching(where), warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "auxiliary heads in the pretrained googlenet"
         )  # as docs/models.md says
-        return _with_heads_of(get_model(name, weights=weights, **heads), fresh)
+        model: nn.Module = get_model(name, weights=weights, **extra)
+    if with_heads and not auxiliary:
+        model.aux_logits = False  # type: ignore[assignment]
+        for head in AUXILIARY_HEADS[name]:
+            setattr(model, head, None)
+    return _with_heads_of(model, fresh)
 
 
 def _torchvision_weights(name: str, pretrained: bool | str, where: str) -> Any:
@@ -166,7 +198,7 @@ def _torchvision_weights(name: str, pretrained: bool | str, where: str) -> Any:
 def _torchvision_origin(name: str, weights: Any) -> Origin:
     """What torchvision's weights were trained on."""
     classes = len(weights.meta["categories"])
-    if name in WITH_AUXILIARY_HEADS:  # their `transform_input`, which is off here, amounts to this
+    if name in AUXILIARY_HEADS:  # their `transform_input`, which is off here, amounts to this
         return Origin((127.5,) * 3, (127.5,) * 3, classes)
     transforms = weights.transforms()
     return Origin(_of_255(transforms.mean), _of_255(transforms.std), classes)
@@ -185,7 +217,7 @@ def _finish(
 
     A file that trickbag wrote says so itself; any other is taken for the library's own.
     """
-    if isinstance(pretrained, str) and is_weights_file(pretrained):
+    if is_weights_file(pretrained):
         file = read_weights(pretrained, base, where)
         load_weights(model, file, num_classes, in_channels, where)
         origin = file.origin or origin._replace(classes=None)

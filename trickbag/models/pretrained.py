@@ -1,21 +1,19 @@
 """Weights that somebody trained before: a file beside the study, and what images a pretrained network expects."""
 
 import json
-import pickle
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from trickbag.errors import InputError
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")  # torchvision's names of auxiliary heads
-DAMAGED = (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
 
 
 class Origin(NamedTuple):
@@ -57,7 +55,7 @@ def input_statistics(model: nn.Module) -> tuple[Tensor, Tensor] | None:
     return torch.tensor(origin.mean, dtype=torch.float64), torch.tensor(origin.sd, dtype=torch.float64)
 
 
-def is_weights_file(pretrained: object) -> bool:
+def is_weights_file(pretrained: object) -> TypeGuard[str]:
     """Whether an argument `pretrained` names a file."""
     return isinstance(pretrained, str) and pretrained.endswith(SUFFIXES)
 
@@ -77,7 +75,7 @@ def read_weights(name: str, base: Path, where: str) -> WeightsFile:
         about = _metadata(path)
     except FileNotFoundError:
         raise InputError(f"{where}: {path}: no such file") from None
-    except DAMAGED as error:
+    except Exception as error:  # a damaged or hostile file may raise anything
         reason = str(error).partition("\n")[0]
         raise InputError(f"{where}: {path} cannot be read as weights: {reason}") from None
     if not all(isinstance(value, Tensor) for value in tensors.values()):
