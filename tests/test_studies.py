@@ -3,7 +3,9 @@
 Printed accuracies: arXiv 1812.01187v2, Tables 2 and 3 transcribed here, 4 to 6 in test_tricks.
 """
 
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from test_tricks import TABLE_4, TABLE_5, TABLE_6
@@ -50,15 +52,20 @@ PRINTED = {
 }
 
 
-@pytest.fixture
-def tiny(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Overrides that make any embedded study small."""
-    (tmp_path / "noise.py").write_text(IMAGES)
-    monkeypatch.chdir(tmp_path)  # where an embedded study's own files lie
-    return [*TINY, "machine.device=cpu", f"machine.cache={machine.cache}"]
+Planner = Callable[[str], Plan]
 
 
-def plan(name: str, overrides: list[str]) -> Plan:
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Iterator[Planner]:
+    """Plans an embedded study, made small by overrides; each once."""
+    folder = tmp_path_factory.mktemp("noise")
+    (folder / "noise.py").write_text(IMAGES)
+    overrides = [*TINY, "machine.device=cpu", f"machine.cache={machine.cache}"]
+    with contextlib.chdir(folder):  # where an embedded study's own files lie
+        yield cache(lambda name: _plan(name, overrides))
+
+
+def _plan(name: str, overrides: list[str]) -> Plan:
     own = [] if name.startswith("digits") else ["data.name=noise.py:noise"]
     own += ["schedule.warmup=4%"] * (name in ("imagenet_table5", "imagenet_table6"))  # of their baseline
     if name in PRINTED and name != "imagenet_table4":  # whose question the batch is
@@ -67,8 +74,8 @@ def plan(name: str, overrides: list[str]) -> Plan:
 
 
 @pytest.mark.parametrize("name", [n for n in study_names() if n not in PRINTED and n != "schedules"])
-def test_every_study_plans_at_a_small_budget(name: str, tiny: list[str]) -> None:
-    made = plan(name, tiny)
+def test_every_study_plans_at_a_small_budget(name: str, plan: Planner) -> None:
+    made = plan(name)
     assert made.study["question"].endswith("?")
     assert all(arm.recipe["model"].get("width") == 0.125 for arm in made.arms)  # it reaches every network
     epochs = [arm.recipe["budget"]["epochs"] for arm in made.arms if "long_schedule" not in arm.tricks]
@@ -76,28 +83,25 @@ def test_every_study_plans_at_a_small_budget(name: str, tiny: list[str]) -> None
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_the_papers_tables_stand_arm_for_arm_with_what_they_print(name: str, tiny: list[str]) -> None:
-    made = plan(name, tiny)
-    stated = {
-        entry["workload"] or made.workloads[0].name: entry["values"] for entry in made.study["published"]
-    }
-    stated = {"noise" if workload.startswith("noise") else workload: v for workload, v in stated.items()}
+def test_the_papers_tables_stand_arm_for_arm_with_what_they_print(name: str, plan: Planner) -> None:
+    made = plan(name)
+    stated = {entry["workload"]: entry["values"] for entry in made.study["published"]}
     assert stated == PRINTED[name]
     for entry in made.study["published"]:
         assert entry["source"] == f"He et al. 2018, Table {name[-1]}"
 
 
-def test_table_3_leaves_zero_gamma_to_the_residual_network(tiny: list[str]) -> None:
+def test_table_3_leaves_zero_gamma_to_the_residual_network(plan: Planner) -> None:
     """Section 3.1: for the last normalisation of residual blocks."""
     reason = "zero_gamma needs residual blocks that end in batch norm"
-    assert plan("imagenet_table3", tiny).not_applicable == {
+    assert plan("imagenet_table3").not_applicable == {
         "inception_v3": {"efficient": reason},
         "mobilenet_v1": {"efficient": reason},
     }
 
 
-def test_table_4_scales_the_rate_with_the_batch(tiny: list[str]) -> None:
-    made = plan("imagenet_table4", tiny)
+def test_table_4_scales_the_rate_with_the_batch(plan: Planner) -> None:
+    made = plan("imagenet_table4")
     found = {
         w.name: made.arm(w.name, "+low_precision").recipe["optimizer"]["lr"]
         / made.arm(w.name, "+low_precision").recipe["budget"]["batch_size"]
@@ -106,9 +110,9 @@ def test_table_4_scales_the_rate_with_the_batch(tiny: list[str]) -> None:
     assert found == pytest.approx({"bs256": 0.1 / 256, "bs1024": 0.1 / 256})  # Section 3.1
 
 
-def test_table_6_branches_off_and_shares_its_teachers(tiny: list[str]) -> None:
+def test_table_6_branches_off_and_shares_its_teachers(plan: Planner) -> None:
     """Networks on the same images share the ResNet-152-D; Inception-V3 sees others, of 299 pixels."""
-    made = plan("imagenet_table6", tiny)
+    made = plan("imagenet_table6")
     assert made.arm("inception_v3", "distill_mixup").tricks == (
         "cosine", "label_smoothing", "distillation", "mixup", "long_schedule",
     )  # fmt: skip
@@ -129,8 +133,8 @@ def test_table_6_branches_off_and_shares_its_teachers(tiny: list[str]) -> None:
     }
 
 
-def test_generalisation_has_cells_that_do_not_apply(tiny: list[str]) -> None:
+def test_generalisation_has_cells_that_do_not_apply(plan: Planner) -> None:
     cell = {"zero_gamma": "it needs residual blocks that end in batch norm"}
-    made = plan("generalisation", tiny)
+    made = plan("generalisation")
     assert made.not_applicable == dict.fromkeys(("vgg16_bn", "inception_v3", "mobilenet_v1"), cell)
     assert {c.workload for c in made.comparisons if c.arm == "zero_gamma"} == {"resnet50_d"}
