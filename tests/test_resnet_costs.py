@@ -7,6 +7,7 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
+from torch import nn
 
 from trickbag.models import MODELS, build_model, count_parameters, find_model, multiply_adds
 
@@ -25,13 +26,19 @@ TIMM = {  # ours, its arguments: timm's name
 }
 
 
+def shapes(model: nn.Module) -> list[tuple[int, ...]]:
+    """Of all parameters, but for dimensions of size 1: timm's pre-activation nets classify by a convolution."""
+    return [tuple(n for n in p.shape if n > 1) for p in model.parameters()]
+
+
 @pytest.mark.parametrize(("name", "attention"), TIMM)
 def test_cost_of_timms_twin(name: str, attention: str) -> None:
-    """Parameters exactly; multiply-adds of timm's net under the same counter."""
+    """The shapes of all parameters, and the multiply-adds of timm's net under the same counter."""
     args = {"attention": attention} if attention else {}
     ours = build_model(MODELS[name], args, 1000, 3, None)
     with torch.device("meta"):
         theirs = timm.create_model(TIMM[name, attention])
+    assert sorted(shapes(ours)) == sorted(shapes(theirs))
     assert count_parameters(ours) == count_parameters(theirs)
     assert multiply_adds(ours, (1, 3, 224, 224)) == multiply_adds(theirs, (1, 3, 224, 224))
 

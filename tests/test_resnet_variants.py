@@ -1,7 +1,10 @@
 """The variants of the ResNets against timm's and torchvision's with the same weights."""
 
+import inspect
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import timm
@@ -9,10 +12,6 @@ import torch
 from torch import nn
 
 from trickbag.models import MODELS
-from trickbag.rng import Streams
-
-STREAMS = Streams(seed=1)
-D = {"stride_in_3x3": True, "deep_stem": True, "avg_down": True}
 
 
 def randomised(model: nn.Module) -> nn.Module:
@@ -56,41 +55,47 @@ def theirs_as_ours(theirs: nn.Module, ours: nn.Module) -> dict[str, torch.Tensor
     return found | ({"fc.weight": found["fc.weight"].flatten(1)} if preact else {})
 
 
-SHALLOW = {
-    "block": "bottleneck",
-    "layers": (1, 1, 1, 1),
-    "channels": (64, 128, 256, 512),
-    "stride_in_3x3": True,
-}
+DEPTHS = (1, 2, 1, 1)
+D = {"deep_stem": True, "avg_down": True}
 TIMM = {  # timm's name: ours, its arguments
     "seresnet50": ("seresnet50", {}),
     "ecaresnet50d": ("ecaresnet50d", {}),
     "skresnet18": ("skresnet18", {}),
     "skresnet50": ("skresnet50", {}),
-    "skresnext50_32x4d": ("resnet", {**SHALLOW, "attention": "sk", "groups": 32, "base_width": 4}),
+    "skresnext50_32x4d": ("resnext50_32x4d", {"attention": "sk"}),
     "resnext50_32x4d": ("resnext50_32x4d", {}),
-    "wide_resnet50_2": ("resnet", {**SHALLOW, "wide": 2.0}),
+    "wide_resnet50_2": ("wide_resnet50_2", {}),
     "resnetblur18": ("resnet18", {"blur_pool": True}),
     "resnetblur50": ("resnet50", {"blur_pool": True, "stride_in_3x3": True}),
-    "resnetblur50d": ("resnet", {**SHALLOW, "blur_pool": True, "deep_stem": True, "avg_down": True}),
+    "resnetblur50d": ("resnet50", {"blur_pool": True, "stride_in_3x3": True, **D}),
     "resnetrs50": ("resnet_rs50", {}),
     "resnetv2_18": ("preact_resnet18", {}),
-    "resnetv2_50": ("resnet", {**SHALLOW, "preact": True}),
-    "resnetv2_50d": ("preact_resnet50", {"deep_stem": True, "avg_down": True}),
+    "resnetv2_50": ("preact_resnet50", {}),
+    "resnetv2_50d": ("preact_resnet50", D),
 }
+
+
+def with_depths(name: str, args: Mapping[str, Any]) -> nn.Module:
+    """Our network of that name and its defaults, but of `DEPTHS` blocks, on the meta device."""
+    parameters = inspect.signature(MODELS[name]).parameters
+    defaults = {key: p.default for key, p in parameters.items() if p.default is not p.empty}
+    block = "basic" if "18" in name else "bottleneck"
+    shape = {"block": block, "layers": DEPTHS, "channels": (64, 128, 256, 512)}
+    with torch.device("cpu" if "blur_pool" in args else "meta"):  # the blur's filter is not among the weights
+        return MODELS["resnet"](7, **defaults | shape | args)
 
 
 @pytest.mark.parametrize("name", TIMM)
 def test_same_function_as_timm(name: str) -> None:
-    """Outputs and running statistics agree in evaluation and training, on an even and an odd size."""
-    ours_name, args = TIMM[name]
-    depths = {"layers": args["layers"]} if "layers" in args else {}
-    reference = randomised(timm.create_model(name, num_classes=7, **depths))
-    with torch.device("cpu" if "blur_pool" in args else "meta"):  # the blur's filter is not among the weights
-        ours = MODELS[ours_name](7, **args)
+    """Outputs and running statistics agree in evaluation and training, on an even and an odd size.
+
+    With fewer blocks than the networks have; test_resnet_costs.py compares all their layers.
+    """
+    reference = randomised(timm.create_model(name, num_classes=7, layers=DEPTHS))
+    ours = with_depths(*TIMM[name])
     copied = {key: value.clone() for key, value in theirs_as_ours(reference, ours).items()}
     ours.load_state_dict(copied, assign=True)
-    for size in (40, 33):
+    for size in (64, 43):
         x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
         for training in (False, True):
             with torch.no_grad():
@@ -98,3 +103,13 @@ def test_same_function_as_timm(name: str) -> None:
                 torch.testing.assert_close(ours.train(training)(x), expected, rtol=1e-5, atol=1e-5)
     for key, values in theirs_as_ours(reference, ours).items():
         torch.testing.assert_close(ours.state_dict()[key], values, rtol=1e-5, atol=1e-5)
+
+
+def test_full_seresnet50() -> None:
+    """The whole network of a name, with the weights under timm's own names."""
+    reference = randomised(timm.create_model("seresnet50", num_classes=7)).eval()
+    ours = MODELS["seresnet50"](7).eval()
+    ours.load_state_dict(reference.state_dict())
+    x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), reference(x), rtol=1e-5, atol=1e-5)

@@ -61,7 +61,7 @@ def make_plan(study: Study, base: Path) -> Plan:
     foreign = {part.workload.name: part.not_applicable for part in parts if part.not_applicable}
     if len(foreign) == len(parts):
         refuse_useless(foreign)
-    teachers = [part.teacher for part in parts if part.teacher]
+    teachers = _teachers(parts)
     check_published(study, {part.workload.name: part.tricks for part in parts})
     designed = [arm for part in parts for arm in part.arms]
     more = [arm for part in parts for arm in _more_arms(part, study, base)]
@@ -96,6 +96,15 @@ def make_plan(study: Study, base: Path) -> Plan:
         )
     check_cap(plan)
     return plan
+
+
+def _teachers(parts: Iterable[_Part]) -> list[tuple[Arm, PlannedRun]]:
+    """The teachers of all workloads; those that are one and the same are trained once, for the first."""
+    found = dict[str, tuple[Arm, PlannedRun]]()
+    for part in parts:
+        if part.teacher:
+            found.setdefault(part.teacher[1].id, part.teacher)
+    return list(found.values())
 
 
 def _more_arms(part: _Part, study: Study, base: Path) -> list[Arm]:

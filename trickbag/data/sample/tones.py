@@ -49,7 +49,8 @@ def posterize(x: Tensor, magnitude: Tensor) -> Tensor:
 
 def solarize(x: Tensor, magnitude: Tensor) -> Tensor:
     """Images whose values at or above the magnitude are inverted."""
-    return torch.where(x >= _per_image(magnitude.ceil().to(torch.uint8)), ~x, x)
+    above = x >= _per_image(magnitude.ceil().to(torch.uint8))
+    return above.to(torch.uint8).mul_(255).bitwise_xor_(x)  # half the time of torch.where
 
 
 def autocontrast(x: Tensor, _: Tensor) -> Tensor:

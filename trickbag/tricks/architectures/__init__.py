@@ -1,7 +1,25 @@
 """Changes of the network that the paper did not try."""
 
-from types import ModuleType
+from trickbag.tricks.architectures import (
+    auxiliary_loss,
+    blur_pool,
+    eca,
+    preactivation,
+    resnext,
+    selective_kernel,
+    squeeze_excitation,
+    stochastic_depth,
+    wide,
+)
 
-from trickbag.tricks.architectures import auxiliary_loss
-
-MODULES: tuple[ModuleType, ...] = (auxiliary_loss,)
+MODULES = (
+    preactivation,
+    squeeze_excitation,
+    eca,
+    selective_kernel,
+    resnext,
+    wide,
+    blur_pool,
+    stochastic_depth,
+    auxiliary_loss,
+)

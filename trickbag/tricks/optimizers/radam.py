@@ -28,8 +28,8 @@ TRICK = Trick(
             "divided like the gradient once the steps adapt, at the baseline's value."
         ),
         hurts=(
-            "With a warmup it does nothing that the warmup does not do. It changes the first few hundred steps "
-            "alone; where Adam is behind SGD it is too."
+            "Its start is a warmup of about 2,000 steps: a run of a few hundred is over before the steps are "
+            "long. With a warmup besides, it does nothing new; where Adam is behind SGD it is too."
         ),
         cost="Two numbers per weight. The rate must be found anew.",
         suggests=(("radam",),),

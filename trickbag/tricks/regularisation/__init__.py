@@ -3,6 +3,8 @@
 from trickbag.tricks.regularisation import (
     agc,
     binary_cross_entropy,
+    drop_block,
+    dropout,
     ema,
     gradient_accumulation,
     gradient_clipping,
@@ -13,6 +15,8 @@ from trickbag.tricks.regularisation import (
 )
 
 MODULES = (
+    dropout,
+    drop_block,
     ema,
     swa,
     binary_cross_entropy,
