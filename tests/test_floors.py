@@ -1,6 +1,7 @@
 """The map of the package: which room may import which (imports go strictly down), and where torch may be."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ TORCHLESS = {"errors", "recipe", "stats", "records", "tricks", "analyze", "repor
 SHARED = {"errors": FLOORS[0], "rng": set(), "lab": {"cli"}, "pricing": {"cli"}, "cli": {"__main__"}}
 
 
+@cache
 def modules() -> dict[Path, ast.Module]:
     return {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 

@@ -9,7 +9,7 @@ its SK nets write `conv1.conv` and `conv1.bn` for `conv1` and `bn1`, its pre-act
 """
 
 from trickbag.models.resnet.blocks import Residual
-from trickbag.models.resnet.build import Factory, ResNet, resnet
+from trickbag.models.resnet.build import ResNet, resnet
 from trickbag.models.resnet.presets import PRESETS
 
-__all__ = ["PRESETS", "Factory", "ResNet", "Residual", "resnet"]
+__all__ = ["PRESETS", "ResNet", "Residual", "resnet"]

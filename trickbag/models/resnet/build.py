@@ -1,19 +1,16 @@
 """The general residual network: stem, stages of blocks, classifier, with every change as an argument."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 
 from torch import nn
 
+from trickbag.models.family import Stem, scaled
 from trickbag.models.initialise import Family, Init
 from trickbag.models.resnet.blocks import Block, Options
 from trickbag.models.resnet.check import check_options, check_rates, check_sizes, check_stem
 from trickbag.models.resnet.layers import Attention
 from trickbag.models.resnet.stages import stages
-from trickbag.models.resnet.stem import Stem, stem_layers, stem_pool
-
-Factory = Callable[..., nn.Module]
-"""(num_classes, in_channels=3, *, arguments) → model; a recipe may set the keyword arguments."""
+from trickbag.models.resnet.stem import stem_layers, stem_pool
 
 
 class ResNet(nn.Sequential, Family):
@@ -85,7 +82,7 @@ def resnet(
     check_options(options, base_width)
     check_stem(stem, options, replace_stem_pool, stages=len(layers))
 
-    middle, inputs = _scaled(channels[0] / 2, width), _scaled(channels[0], width)
+    middle, inputs = scaled(channels[0] / 2, width), scaled(channels[0], width)
     named = stem_layers(
         in_channels, middle, inputs, imagenet=stem == "imagenet", deep=deep_stem, preact=preact
     )
@@ -101,16 +98,11 @@ def resnet(
     return ResNet(named | {"fc": nn.Linear(sizes[-1][1], num_classes)}, init, any(rates.values()))
 
 
-def _scaled(count: float, width: float) -> int:
-    """A channel count times the width, at least 1."""
-    return max(1, round(count * width))
-
-
 def _stage_channels(
     block: Block, channels: tuple[int, ...], width: float, wide: float, groups: int, base_width: int
 ) -> list[tuple[int, int]]:
     """Of every stage the channels inside its blocks and at their end."""
     if block == "basic":
-        return [(_scaled(count * wide, width),) * 2 for count in channels]
-    planes = [_scaled(count, width) for count in channels]
+        return [(scaled(count * wide, width),) * 2 for count in channels]
+    planes = [scaled(count, width) for count in channels]
     return [(max(1, int(count * base_width / 64 * wide)) * groups, count * 4) for count in planes]

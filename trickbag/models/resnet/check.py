@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from trickbag.errors import InputError, unknown
+from trickbag.models.family import Stem
 from trickbag.models.resnet.blocks import Block, Options
 from trickbag.models.resnet.layers import Attention
-from trickbag.models.resnet.stem import Stem
 from trickbag.recipe import NotApplicable
 
 SE_RATIO = 1 / 16

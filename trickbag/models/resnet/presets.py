@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from trickbag.models.resnet.build import Factory, resnet
+from trickbag.models.family import Factory
+from trickbag.models.resnet.build import resnet
 
 IMAGENET_CHANNELS = (64, 128, 256, 512)
 CIFAR_CHANNELS = (16, 32, 64)

@@ -1,12 +1,8 @@
 """What stands before the first residual block."""
 
-from typing import Literal
-
 from torch import nn
 
 from trickbag.models.resnet.layers import blur, conv
-
-Stem = Literal["imagenet", "small"]
 
 
 def stem_layers(
