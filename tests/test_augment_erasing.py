@@ -10,7 +10,10 @@ from trickbag.data.sample import told
 from trickbag.data.sample.erasing import Cutout, RandomErasing, rectangle, square
 from trickbag.data.sample.geometry import Flip
 from trickbag.errors import InputError
+from trickbag.recipe import apply
 from trickbag.rng import Streams
+from trickbag.train.resolve import resolve
+from trickbag.train.session import build_session
 
 
 def draws(count, seed=0, epoch=0):
@@ -82,6 +85,16 @@ def test_the_mean_is_that_of_the_training_images_once_told():
     flip = Flip()
     assert told(flip, mean) is flip
     assert told(Cutout(fill="noise"), mean) == Cutout(fill="noise")
+
+
+def test_a_run_tells_its_operations_the_mean_of_its_training_images(small, machine):
+    recipe = apply(small, {"sample.cutout": {}, "sample.random_erasing": {"p": 1.0}})
+    resolved = resolve(recipe, machine)
+    mean = resolved.images.train_images[resolved.train_ids].double().mean()  # by torch, one channel
+    operations = build_session(resolved, 0, machine).sample
+    assert [type(operation) for operation in operations] == [Cutout, RandomErasing]
+    for operation in operations:
+        assert operation.fill == pytest.approx((mean.item(),), rel=1e-5)
 
 
 def test_alone_the_mean_is_that_of_each_image():

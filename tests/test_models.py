@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
+from random_weights import randomised
 from torch import nn
 
 from trickbag.errors import InputError
@@ -21,18 +22,6 @@ B = {"stride_in_3x3": True}
 C = {**B, "deep_stem": True}
 D = {**C, "avg_down": True}
 STREAMS = Streams(seed=1)
-
-
-def randomised(model: nn.Module) -> nn.Module:
-    """Other than default numbers in every parameter and buffer, in the size of a trained net's."""
-    generator = torch.Generator().manual_seed(0)
-    for name, values in model.state_dict().items():
-        if values.is_floating_point() and values.ndim == 1:
-            values.uniform_(0.5, 1.5, generator=generator)
-        elif values.ndim > 1:
-            values.normal_(0, math.sqrt(1 / values[0].numel()), generator=generator)
-        assert values.is_floating_point() or name.endswith("num_batches_tracked")
-    return model
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def test_every_model_is_golden_in_both_sizes() -> None:
 def test_cost_is_golden(name: str) -> None:
     """A change of what a network is shows here. 1,000 classes at 224 pixels, 10 at 32; RGB; image size: row.
 
-    Written by this program; the tests above and those of each family hold the numbers against others'.
+    Written by this program; the tests above and those of each family hold the numbers against others'. A row
+    for a new network begins with its arguments and zeros: the failure shows the numbers.
     """
     for size, row in GOLDEN[name].items():
         model = build_model(find_model(name), row["arguments"], 10 if size == "32" else 1000, 3, None)

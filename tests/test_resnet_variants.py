@@ -1,7 +1,6 @@
 """The variants of the ResNets against timm's and torchvision's with the same weights."""
 
 import inspect
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +8,10 @@ from typing import Any
 import pytest
 import timm
 import torch
+from random_weights import randomised
 from torch import nn
 
 from trickbag.models import MODELS
-
-
-def randomised(model: nn.Module) -> nn.Module:
-    """Other than default numbers in every parameter and buffer, in the size of a trained net's."""
-    generator = torch.Generator().manual_seed(0)
-    for name, values in model.state_dict().items():
-        if values.is_floating_point() and values.ndim == 1:
-            values.uniform_(0.5, 1.5, generator=generator)
-        elif values.ndim > 1:
-            values.normal_(0, math.sqrt(1 / values[0].numel()), generator=generator)
-        assert values.is_floating_point() or name.endswith("num_batches_tracked")
-    return model
 
 
 def own_name(name: str) -> str:

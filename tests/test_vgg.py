@@ -6,6 +6,7 @@ import pytest
 import torch
 import torchvision.models as tv
 from torch import nn
+from torch.nn import functional
 
 from trickbag.models import MODELS, build_model, count_parameters
 
@@ -53,9 +54,9 @@ def test_same_function_as_torchvisions(name, classifier):
 
 
 @pytest.mark.parametrize(
-    ("size", "maps"), [(32, [16, 8, 4, 2, 1]), (8, [4, 2, 1, 1, 1]), (15, [8, 4, 2, 1, 1])]
+    ("size", "maps"), [(32, [16, 8, 4, 2, 1]), (8, [4, 2, 2, 2, 1]), (15, [8, 4, 2, 2, 1]), (1, [1] * 5)]
 )
-def test_poolings_of_the_small_form_round_up(size, maps):
+def test_poolings_of_the_small_form_round_up_and_stop_at_two_pixels(size, maps):
     model, seen = MODELS["vgg11"](10, stem="small", width=0.125), []
     x = torch.zeros(1, 3, size, size)
     for layer in model.features:
@@ -65,12 +66,13 @@ def test_poolings_of_the_small_form_round_up(size, maps):
     assert seen == maps
 
 
-def test_a_map_of_one_pixel_stays_as_it_is():
-    pixel = torch.randn(2, 3, 1, 1, generator=torch.Generator().manual_seed(0))
+def test_poolings_that_pool_are_torchs():
+    x = torch.randn(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
     pool = next(
         m for m in MODELS["vgg11"](10, stem="small", width=0.1).modules() if isinstance(m, nn.MaxPool2d)
     )
-    assert torch.equal(pool(pixel), pixel)
+    assert torch.equal(pool(x), functional.max_pool2d(x, 2, ceil_mode=True))
+    assert torch.equal(pool(x[:, :, :2]), x[:, :, :2])
 
 
 @pytest.mark.parametrize(

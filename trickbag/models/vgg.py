@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from trickbag.models.family import Factory, Stem, check_sizes, dropout_layer, scaled
 from trickbag.models.initialise import Family, Init
@@ -31,6 +31,14 @@ class VGG(nn.Sequential, Family):
         self.init, self.draws = init, draws
 
 
+class PoolLarger(nn.MaxPool2d):
+    """Maximum pooling that leaves maps of 2 pixels and fewer as they are."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] → [B, C, ⌈H / 2⌉, ⌈W / 2⌉], or x itself."""
+        return x if min(x.shape[2:]) <= 2 else super().forward(x)
+
+
 def vgg(
     num_classes: int,
     in_channels: int = 3,
@@ -48,8 +56,9 @@ def vgg(
     - `norm`: batch normalisation after every convolution (the `_bn` variants, which came after the paper).
     - `width` multiplies all channel counts and the classifier's hidden units.
     - `stem`: imagenet, the net of the paper, whose classifier sees 7x7 pixels (32 is the smallest image);
-      small, where poolings round up, so that a map of one pixel stays one (8x8 works; 32x32 is halved five
-      times as usual) and the classifier sees 1x1.
+      small, where the poolings between stages round up and leave maps of 2 pixels as they are, since 3x3
+      convolutions see little more than padding on smaller ones; the last gives 1x1 to the classifier. 32x32
+      is halved five times as usual, 8x8 works.
     - `head`: classifier, two hidden layers of 4096 units (at 224 pixels 119 to 124 million parameters, most of
       the net's); global_pool, one linear layer on the mean of each channel, as CIFAR nets have it.
     - `dropout`: rate after each hidden layer, or before the linear layer of global_pool; 0 is off.
@@ -72,17 +81,18 @@ def vgg(
 
 
 def _features(
-    inputs: int, planes: list[int], layers: tuple[int, ...], norm: bool, round_up: bool
+    inputs: int, planes: list[int], layers: tuple[int, ...], norm: bool, small: bool
 ) -> Iterator[nn.Module]:
     """The convolutions, each with normalisation and relu, and a pooling after each stage."""
-    for outputs, depth in zip(planes, layers, strict=True):
+    for stage, (outputs, depth) in enumerate(zip(planes, layers, strict=True), start=1):
         for _ in range(depth):
             yield nn.Conv2d(inputs, outputs, 3, padding=1)
             if norm:
                 yield nn.BatchNorm2d(outputs)
             yield nn.ReLU(inplace=True)
             inputs = outputs
-        yield nn.MaxPool2d(2, ceil_mode=round_up)
+        pool = PoolLarger if small and stage < len(layers) else nn.MaxPool2d
+        yield pool(2, ceil_mode=small)
 
 
 def _classifier(inputs: int, hidden: list[int], num_classes: int, dropout: float) -> Iterator[nn.Module]:

@@ -25,7 +25,8 @@ TRICK = Trick(
         ),
         hurts=(
             "Wants large batches: at small ones the sign turns noise into full steps (the authors found 4096 "
-            "best for a ViT-B/16, AdamW 256). Its gains are on transformers; convolutional networks gain less."
+            "best for a ViT-B/16, AdamW 256). A weight moves by at most lr per step, so that a run of a few "
+            "hundred steps needs a larger rate. Its gains are on transformers."
         ),
         cost="One number per weight. Rate and weight decay must be found anew.",
         suggests=(("lion",), ("lion", "no_bias_decay")),

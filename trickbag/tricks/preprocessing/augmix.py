@@ -31,7 +31,7 @@ TRICK = Trick(
             "Without the consistency loss little of the published robustness is to be expected. Does nothing that "
             "clean validation images would show by itself."
         ),
-        cost="About six operations per image in several passes: the dearest of the policies, 6 times TrivialAugment.",
+        cost="About six operations per image in several passes: the dearest of the policies, ten times TrivialAugment.",
         conflicts=("auto_augment", "rand_augment", "trivial_augment", "three_augment"),
         suggests=(("augmix",),),
     ),
