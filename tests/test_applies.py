@@ -69,11 +69,16 @@ def names(made: Plan, workload: str) -> list[str]:
             "net.py:plain",
             "trick deep does not apply to net.py:plain: it sets model.deep_stem, which net.py:plain does not take",
         ),
-        (  # another library's ResNet has such blocks, but no switch for them
-            ["zero_gamma"],
+        (  # another library's stem may be deep, but nothing here switches it
+            ["resnet_c"],
             "torchvision/resnet18",
-            "trick zero_gamma does not apply to torchvision/resnet18: it sets model.zero_gamma, which "
+            "trick resnet_c does not apply to torchvision/resnet18: it sets model.deep_stem, which "
             "torchvision/resnet18 does not take",
+        ),
+        (
+            ["zero_gamma"],
+            "torchvision/vgg11_bn",
+            f"trick zero_gamma does not apply to torchvision/vgg11_bn: it {GAMMA}",
         ),
     ],
 )
@@ -83,7 +88,7 @@ def test_on_one_network_it_is_an_error_that_says_why(
     change = {"model.name": network, **({"data.name": "rgb.py:rgb"} if "/" in network else {})}
     (base / "rgb.py").write_text(
         "import numpy as np\nfrom trickbag.data import ImageSet\n\n\ndef rgb(root):\n"
-        "    x, y = np.zeros((80, 3, 8, 8), np.uint8), np.arange(80) % 2\n"
+        "    x, y = np.zeros((80, 3, 32, 32), np.uint8), np.arange(80) % 2\n"
         "    return ImageSet.of((x, y), (x[:0], y[:0]), ('a', 'b'))\n"
     )
     with pytest.raises(NotApplicable) as caught:

@@ -210,8 +210,7 @@ def test_overrides() -> None:
         ),
         (
             {"budget.epochs": "many"},
-            "p: budget.epochs: input should be a valid integer, unable to parse string as "
-            "an integer, found 'many'",
+            "p: budget.epochs: a whole number is expected, found 'many'",
         ),
         ({"budget.epochs": 0}, "p: budget.epochs: input should be greater than or equal to 1, found 0"),
         ({"optimizer.lr": -1}, "p: optimizer.lr: input should be greater than or equal to 0, found -1"),
@@ -222,8 +221,8 @@ def test_overrides() -> None:
             "p: precision.dtype: input should be 'fp32', 'bf16', 'fp16' or 'low', found 'half'",
         ),
         ({"data.validation": 1.5}, "p: data.validation: input should be less than 1, found 1.5"),
-        ({"budget.epochs.x": 1}, "p: budget.epochs: input should be a valid integer, found {'x': 1}"),
-        ({"sample.flip": None}, "p: sample.flip: input should be a valid dictionary, found None"),
+        ({"budget.epochs.x": 1}, "p: budget.epochs: a whole number is expected, found {'x': 1}"),
+        ({"sample.flip": None}, "p: sample.flip: a mapping of fields is expected, found None"),
         ({"model.name": 3}, "p: model.name: input should be a valid string, found 3"),
     ],
 )
@@ -269,7 +268,7 @@ def test_malformed_yaml_is_one_line_with_line_and_column(tmp_path: Path, text: s
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     assert message(read_yaml, path).startswith(f"{path}: cannot be read: ")
-    for text, kind in (("", "NoneType"), ("- 1", "list"), ("word", "str")):
+    for text, kind in (("", "nothing"), ("- 1", "list"), ("word", "str")):
         path.write_text(text)
         assert message(read_yaml, path) == f"{path}: a mapping of fields is expected, found {kind}"
     path.write_bytes(b"a: \xff\xfe")

@@ -199,7 +199,7 @@ def test_a_plan_changed_by_hand_is_noticed(machine: Machine, tmp_path: Path) -> 
 
 
 WRONG = [
-    ({"factors": ["cosin"]}, "unknown trick 'cosin'; did you mean 'cosine'?"),
+    ({"factors": ["cosin"]}, "factors: unknown trick 'cosin'; did you mean 'cosine'?"),
     (
         {"factors": [["cosine", {"name": "poly", "set": {"schedule.name": "constant"}}]]},
         "cosine and poly both set",
@@ -242,6 +242,7 @@ WRONG = [
     ),
     ({"baseline": "digits_baselin"}, "unknown recipe 'digits_baselin'; did you mean 'digits_baseline'?"),
     ({"set": {"budget.epoch": 2}}, "unknown field 'epoch'; did you mean 'epochs'?"),
+    ({"compare": []}, "compare: no pair is named; write [[arm, comparison], …], or leave it out"),
     ({"compare": [["cosine", "mixup"]]}, "no arm is called 'mixup'"),
     ({"set": {"data.name": "folder"}}, "machine.data_root is not set"),
 ]
@@ -260,7 +261,12 @@ def test_wrong_studies_are_one_clear_line(
 
 @pytest.mark.parametrize(
     ("seeds", "message"),
-    [(1, "at least 2 seeds"), ([1, 1, 2], "a seed stands twice"), ("many", "seeds")],
+    [
+        (1, "at least 2 seeds"),
+        ([1, 1, 2], "a seed stands twice"),
+        ("many", r"^digits_demo: seeds: a whole number is expected, found 'many'$"),
+        ([-1, 2], "seeds: -1 is no seed; they count from 0"),
+    ],
 )
 def test_wrong_seeds(seeds: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -270,6 +276,9 @@ def test_wrong_seeds(seeds: object, message: str) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("factors=cosine", "factors: a list is expected, found 'cosine'"),
+        ("teacher=resnet56", "teacher: a mapping of fields is expected, found 'resnet56'"),
+        ("tune=8", "tune: a mapping of fields is expected, found 8"),
         ("factors=[{name: z}]", "factors.0: a trick of the study's own needs a `name` and what it sets"),
         ("factors=[{name: z, sett: {}}]", "factors.0: unknown field 'sett'; did you mean 'set'?"),
         (

@@ -63,7 +63,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     if not isinstance(plain, dict):
-        raise InputError(f"{path}: a mapping of fields is expected, found {type(plain).__name__}")
+        found = "nothing" if plain is None else type(plain).__name__
+        raise InputError(f"{path}: a mapping of fields is expected, found {found}")
     return plain
 
 
@@ -86,6 +87,16 @@ def validate(kind: type[T], plain: Any, where: str = "") -> T:
         raise _first_problem(kind, error, where) from None
 
 
+EXPECTED = {  # pydantic speaks of Python's types
+    "tuple_type": "a list is expected",
+    "dict_type": "a mapping of fields is expected",
+    "model_type": "a mapping of fields is expected",
+    "mapping_type": "a mapping of fields is expected",
+    "int_parsing": "a whole number is expected",
+    "int_type": "a whole number is expected",
+}
+
+
 def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) -> InputError:
     """The most telling problem that pydantic found, as one line."""
     # A misspelled field goes before the "missing" that it causes, and our own words before the alternatives
@@ -97,14 +108,14 @@ def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) ->
         place = ": ".join(filter(None, [where, ".".join(parents)]))
         return unknown("field", last, _fields_at(kind, parents), place)
     place = ": ".join(filter(None, [where, ".".join([*parents, last])]))
-    message = first["msg"].removeprefix("Value error, ")
+    message = EXPECTED.get(first["type"], first["msg"].removeprefix("Value error, "))
     found = "" if first["type"] in {"missing", "value_error"} else f", found {first['input']!r}"
     return InputError(f"{place}: {message[:1].lower()}{message[1:]}{found}")
 
 
 def _is_alternative(key: int | str) -> bool:
     """Whether a part of a place is pydantic's name for a member of a union, and no field of anyone's."""
-    return isinstance(key, str) and (key == "str" or not key.isidentifier() or not key.islower())
+    return isinstance(key, str) and (key in ("str", "int") or not key.isidentifier() or not key.islower())
 
 
 def _fields_at(kind: type[BaseModel], path: Iterable[str]) -> list[str]:

@@ -153,6 +153,8 @@ class Study(Frozen):
     def _enough_seeds(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
         """At least two different seeds: variance must be seen."""
         chosen = range(1, seeds + 1) if isinstance(seeds, int) else seeds
+        if negative := next((seed for seed in chosen if seed < 0), None):
+            raise ValueError(f"{negative} is no seed; they count from 0")
         if len(set(chosen)) != len(chosen):
             raise ValueError("a seed stands twice; each may count once only")
         if len(chosen) < 2:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trickbag.errors import InputError
+from trickbag.errors import InputError, unknown
 from trickbag.recipe import Card, Trick
 from trickbag.study.design.weights import ON, Cell
 from trickbag.study.schema import Factor, InlineTrick, Study, TrickSpec
 from trickbag.train import find_own, is_own
-from trickbag.tricks import get
+from trickbag.tricks import CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def tricks_of(specs: Sequence[TrickSpec], base: Path) -> tuple[Trick, ...]:
 def trick_named(name: str, base: Path) -> Trick:
     """A trick of the catalogue, or the user's own `file.py:NAME` or `package.module:NAME`."""
     if not is_own(name):
-        return get(name)
+        if name not in CATALOGUE:
+            raise unknown("trick", name, CATALOGUE, "factors")
+        return CATALOGUE[name]
     trick = find_own(name, base, "factors")
     if not isinstance(trick, Trick):
         raise InputError(

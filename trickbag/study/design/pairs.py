@@ -68,6 +68,8 @@ def _extends(more: NamedArm, less: NamedArm) -> bool:
 
 def _given(compare: Sequence[Pair], names: Sequence[str]) -> list[Pair]:
     """The pairs that the study names, checked."""
+    if not compare:
+        raise InputError("compare: no pair is named; write [[arm, comparison], …], or leave it out")
     for pair in compare:
         if lost := [name for name in pair if name not in names]:
             raise InputError(f"compare: no arm is called {lost[0]!r}; the arms are {', '.join(names)}")
