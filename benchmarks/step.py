@@ -20,7 +20,7 @@ from trickbag.data import ImageSet
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams
 from trickbag.train.loop import epoch_order, train_step
-from trickbag.train.resolve import Resolved
+from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
 
 RESULTS = Path(__file__).parent / "results"

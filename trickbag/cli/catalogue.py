@@ -161,7 +161,7 @@ def _show_trick(trick: Trick, console: Console) -> None:
 
 def _show_entry(name: str, entry: Callable[..., Any], section: str) -> None:
     """An entry's arguments with their defaults, but those that trickbag passes, and its docstring."""
-    from trickbag.train.resolve import PASSED
+    from trickbag.train.catalogue import PASSED
 
     signature = inspect.signature(entry)
     own = [p for p in signature.parameters.values() if p.name not in PASSED.get(section, ())]

@@ -41,7 +41,7 @@ def _factors(schedule: Callable[..., float], section: Schedule) -> list[float]:
     """The factor of every step of the training that is drawn."""
     from trickbag.schedule import build_schedule
     from trickbag.train.arguments import arguments
-    from trickbag.train.resolve import PASSED
+    from trickbag.train.catalogue import PASSED
 
     total = EPOCHS * PER_EPOCH
     in_step = {name: in_steps(value, total, PER_EPOCH) for name, value in section.arguments.items()}
@@ -66,7 +66,7 @@ def _usual(name: str) -> Mapping[str, Any]:
 def _own(name: str) -> list[inspect.Parameter]:
     """The arguments that a recipe may set; trickbag passes the others."""
     from trickbag.schedule import SCHEDULES
-    from trickbag.train.resolve import PASSED
+    from trickbag.train.catalogue import PASSED
 
     parameters = inspect.signature(SCHEDULES[name]).parameters
     return [parameter for key, parameter in parameters.items() if key not in PASSED["schedule"]]

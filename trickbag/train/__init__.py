@@ -5,8 +5,10 @@ from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits
 from trickbag.train.lap import lap, start_session
 from trickbag.train.loop import Outcome, Watch, epoch_order, train, train_step
-from trickbag.train.resolve import Resolved, device_of, model_arguments, resolve, try_model
+from trickbag.train.resolve import device_of, resolve
+from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
+from trickbag.train.trial import model_arguments, try_model
 from trickbag.train.weights import save_weights
 
 __all__ = [

@@ -40,6 +40,23 @@ CATALOGUE: Mapping[str, Mapping[str, Factory]] = {
     "predict": PREDICT_OPERATIONS,
 }
 
+# What trickbag itself passes to each kind of catalogue entry; the other parameters are the user's.
+PASSED = {
+    "dataset": ("root",),
+    "model": ("num_classes", "in_channels"),
+    "optimizer": ("groups", "lr", "hidden", "stream"),
+    "schedule": ("step", "total", "start", "history"),
+    "order": ("context",),
+    "surgery": ("context", "model"),
+    "sample": (),
+    "batch": ("context",),
+    "loss": ("context", "inner"),
+    "step": ("context", "update"),
+    "average": ("context", "model"),
+    "predict": ("context", "inner"),
+}
+SEAMS = ("order", "surgery", "sample", "batch", "loss", "step", "average", "predict")
+
 
 def find(kind: str, name: str, base: Path, where: str) -> Factory:
     """What `name` stands for: a catalogue entry, a bridged model, or something of the user's own.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trickbag.recipe import Machine
 from trickbag.train.loop import epoch_order, train_step
-from trickbag.train.resolve import Resolved
+from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session, set_backends
 
 

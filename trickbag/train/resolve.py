@@ -5,9 +5,7 @@ arguments, the digest of the images, the source of the user's own files.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,77 +14,21 @@ import torch
 
 from trickbag.data import ImageSet, limit, open_images, split
 from trickbag.errors import InputError
-from trickbag.models import build_model, is_weights_file
+from trickbag.models import is_weights_file
 from trickbag.recipe import (
     Data,
     Entry,
     Machine,
-    Model,
-    NotApplicable,
     Recipe,
-    in_steps,
     steps,
     thaw,
     validate,
 )
-from trickbag.rng import Streams
 from trickbag.schedule import build_schedule, watches
-from trickbag.train.arguments import arguments, names_of
-from trickbag.train.catalogue import Factory, file_digest, find, is_own, own_source
-
-# What trickbag itself passes to each kind of catalogue entry; the other parameters are the user's.
-PASSED = {
-    "dataset": ("root",),
-    "model": ("num_classes", "in_channels"),
-    "optimizer": ("groups", "lr", "hidden", "stream"),
-    "schedule": ("step", "total", "start", "history"),
-    "order": ("context",),
-    "surgery": ("context", "model"),
-    "sample": (),
-    "batch": ("context",),
-    "loss": ("context", "inner"),
-    "step": ("context", "update"),
-    "average": ("context", "model"),
-    "predict": ("context", "inner"),
-}
-SEAMS = ("order", "surgery", "sample", "batch", "loss", "step", "average", "predict")
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A recipe that can be trained here, with its images."""
-
-    recipe: Recipe
-    images: ImageSet
-    train_ids: torch.Tensor  # int64, sorted
-    validation_ids: torch.Tensor
-    base: Path  # relative paths in the recipe start here
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimizer steps per epoch; a last partial batch is left out."""
-        return len(self.train_ids) // self.recipe.budget.batch_size
-
-    @property
-    def total_steps(self) -> int:
-        """Optimizer steps of the whole run."""
-        return self.steps_per_epoch * self.recipe.budget.epochs
-
-    def in_steps(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments with their durations turned into steps."""
-        return {
-            name: in_steps(value, self.total_steps, self.steps_per_epoch) for name, value in given.items()
-        }
-
-    @property
-    def num_classes(self) -> int:
-        """How many classes the images have."""
-        return len(self.images.classes)
-
-    @property
-    def in_channels(self) -> int:
-        """Channels of an image."""
-        return self.images.train_images.shape[1]
+from trickbag.train.arguments import arguments
+from trickbag.train.catalogue import PASSED, SEAMS, Factory, file_digest, find, is_own, own_source
+from trickbag.train.resolved import Resolved
+from trickbag.train.trial import own_code, try_augmentation, try_network
 
 
 def device_of(machine: Machine) -> torch.device:
@@ -106,7 +48,7 @@ def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
     """The images that a recipe names, decoded once and shared through the cache."""
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
-    with _own_code(data.name, "data.name"):
+    with own_code(data.name, "data.name"):
         images = _open(data.name, factory, json.dumps(args), machine.data_root, machine.cache.expanduser())
     if data.digest not in (None, images.digest):
         raise InputError(f"data: the images of {data.name} are not those that the recipe was resolved with")
@@ -145,42 +87,8 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
     _check_company(full)
-    _try_network(full, resolved, _try_augmentation(full, resolved, base))
+    try_network(full, resolved, try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
-
-
-def try_model(recipe: Recipe, resolved: Resolved) -> None:
-    """Build the recipe's network on the meta device: nothing is drawn; InputError where its arguments are wrong."""
-    parts = model_parts(recipe, resolved, resolved.base)
-    with _own_code(recipe.model.name, "model.name"):
-        build_model(*parts, streams=None)
-
-
-@contextmanager
-def _own_code(name: str, where: str) -> Iterator[None]:
-    """Turns whatever the user's own code raises into an InputError that names it."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        if not is_own(name):
-            raise
-        said = " ".join(str(error).split())
-        raise InputError(f"{where}: {name} fails: {type(error).__name__}: {said}") from error
-
-
-def model_arguments(recipe: Recipe, base: Path) -> list[str] | None:
-    """The arguments that a recipe may give to its network; None where it takes any."""
-    names = names_of(find("model", recipe.model.name, base, "model.name"))
-    return None if names is None else [name for name in names if name not in PASSED["model"]]
-
-
-def model_parts(recipe: Recipe, resolved: Resolved, base: Path) -> tuple[Any, dict[str, Any], int, int]:
-    """Factory, arguments, classes and channels of the recipe's network."""
-    factory = find("model", recipe.model.name, base, "model.name")
-    args = arguments(factory, recipe.model.arguments, "model", PASSED["model"])
-    return factory, args, resolved.num_classes, resolved.in_channels
 
 
 def _split(data: Data, images: ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
@@ -233,51 +141,6 @@ def _check_company(recipe: Recipe) -> None:
         )
     if len(recipe.average) > 1:
         raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
-
-
-def _try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.Size:
-    """Build the sample operations and let them see two images, so that what cannot work shows now.
-
-    Returns the shape of what comes out.
-    """
-    ids = resolved.train_ids[:2]
-    x, draws = resolved.images.train_images[ids], Streams(0).images(0, ids)
-    for name, given in sorted(recipe.sample.items()):
-        factory = find("sample", name, base, "sample")
-        if not is_own(name):  # a user's own may be slow, or wrong in ways that are a run's outcome
-            x = factory(**arguments(factory, given, f"sample.{name}"))(x, draws)
-    return x.shape
-
-
-def _try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
-    """Show the network images of that shape, on the meta device; InputError where it cannot be trained so."""
-    sizes = (resolved.num_classes, resolved.in_channels)
-    files = json.dumps(thaw(recipe.sources), sort_keys=True)
-    with _own_code(recipe.model.name, "model.name"):
-        heads = _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, files)
-    if "auxiliary" in recipe.loss and not heads:
-        raise NotApplicable(
-            f"loss.auxiliary: model {recipe.model.name} has no auxiliary head; set model.auxiliary: true"
-        )
-    if heads and "auxiliary" not in recipe.loss and recipe.model.arguments.get("auxiliary"):
-        raise InputError("model.auxiliary: nothing trains the auxiliary head; add loss.auxiliary")
-
-
-@lru_cache(maxsize=256)  # most arms of a study share their network
-def _auxiliary_heads(
-    model_json: str, base: Path, sizes: tuple[int, int], shape: torch.Size, files: str
-) -> int:
-    """Build a network, let it see images of a shape, and count the answers beside the first."""
-    entry = Model.model_validate_json(model_json)
-    factory = find("model", entry.name, base, "model.name")
-    model = build_model(factory, arguments(factory, entry.arguments, "model", PASSED["model"]), *sizes, None)
-    try:
-        with torch.no_grad():
-            answer = model.train()(torch.empty(shape, device="meta"))
-    except (RuntimeError, ValueError, AssertionError) as error:
-        reason, size = str(error).partition("\n")[0], "x".join(map(str, shape[2:]))
-        raise InputError(f"model {entry.name}: cannot take images of {size} pixels: {reason}") from None
-    return len(answer) - 1 if isinstance(answer, tuple) else 0
 
 
 def _dtype(recipe: Recipe, device: torch.device) -> str:

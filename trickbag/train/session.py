@@ -19,13 +19,15 @@ from trickbag.records.run import EpochRow
 from trickbag.rng import Streams
 from trickbag.schedule import build_schedule
 from trickbag.train.arguments import arguments
-from trickbag.train.catalogue import CATALOGUE, find
+from trickbag.train.catalogue import CATALOGUE, PASSED, find
 from trickbag.train.clock import Clock
 from trickbag.train.evaluate import Bits
 from trickbag.train.memory import keep_freed_memory
 from trickbag.train.operations import cross_entropy_loss
-from trickbag.train.resolve import PASSED, Resolved, device_of, model_parts
+from trickbag.train.resolve import device_of
+from trickbag.train.resolved import Resolved
 from trickbag.train.seams import BatchOperation, Context, Loss, Network, Order
+from trickbag.train.trial import model_parts
 from trickbag.train.update import ScaledBackward, Update
 
 COMPILED_STRUCTURES = 200  # of a network's class in one process; with evaluation, two per arm
