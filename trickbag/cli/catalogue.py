@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -58,7 +59,8 @@ def list_(kind: Kind, as_json: Annotated[bool, typer.Option("--json", help="For 
 
 def _first_sentence(text: str) -> str:
     """A summary up to its first full stop, for a line in a list."""
-    return text.partition(". ")[0].removesuffix(".") + ("." if text.endswith(".") else "")
+    first = re.split(r"\. (?=[A-Z])", text)[0]  # not after "et al. (2018)"
+    return first.removesuffix(".") + ("." if text.endswith(".") else "")
 
 
 def show(
