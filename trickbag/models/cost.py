@@ -21,9 +21,18 @@ def multiply_adds(model: nn.Module, input_shape: tuple[int, ...]) -> int:
     the "FLOPs" of He et al. 2018, table 5. Nothing is computed: a copy of the model runs on the meta device.
     """
     twin = copy.deepcopy(model).to("meta").eval()
-    for name, layer in list(twin.named_modules()):
-        if type(layer) in (nn.BatchNorm2d, ZeroGammaNorm):  # not counted, and three quarters of the tracing
-            twin.set_submodule(name, nn.Identity())
+    without_normalisation(twin)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         twin(torch.empty(input_shape, device="meta"))
     return int(counter.get_total_flops()) // 2
+
+
+def without_normalisation(model: nn.Module) -> nn.Module:
+    """The model, changed in place, without its batch normalisation: sizes and multiply-adds stay the same.
+
+    On the meta device three quarters of the time of a forward pass go into tracing it.
+    """
+    for name, layer in list(model.named_modules()):
+        if name and type(layer) in (nn.BatchNorm2d, ZeroGammaNorm):
+            model.set_submodule(name, nn.Identity())
+    return model

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from trickbag.errors import InputError
-from trickbag.models import build_model
+from trickbag.models import build_model, without_normalisation
 from trickbag.recipe import Model, NotApplicable, Recipe, thaw
 from trickbag.rng import Streams
 from trickbag.train.arguments import arguments, names_of
@@ -90,7 +90,7 @@ def _auxiliary_heads(
     model = build_model(factory, arguments(factory, entry.arguments, "model", PASSED["model"]), *sizes, None)
     try:
         with torch.no_grad():
-            answer = model.train()(torch.empty(shape, device="meta"))
+            answer = without_normalisation(model).train()(torch.empty(shape, device="meta"))
     except (RuntimeError, ValueError, AssertionError) as error:
         if "meta" in str(error):  # it looks at numbers, which are not there: the run will tell
             return 0
