@@ -16,7 +16,7 @@ from trickbag.train import resolve
 from trickbag.tricks import CATALOGUE as TRICKS
 from trickbag.tricks import GROUPS
 
-NAMES = [name for name in OPTIMIZERS if name != "kron"]  # compiles its parts: see test_optim_muon
+NAMES = list(OPTIMIZERS)
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "resnet20": lambda: MODELS["resnet20"](10),
     "resnet50": lambda: MODELS["resnet50"](10, width=0.125),

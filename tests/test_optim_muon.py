@@ -1,7 +1,6 @@
 """Muon against timm's and torch's, bit for bit, and against a singular value decomposition; Kron's random draws."""
 
 import copy
-import importlib.util
 from functools import partial
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from trickbag.errors import InputError
 from trickbag.models import MODELS
 from trickbag.optim import OPTIMIZERS, build_optimizer, hidden_weights, orthogonalise, output_layers
 
@@ -149,9 +147,3 @@ def test_a_scale_for_adamws_rate() -> None:
     (matrix, moved), (same, less) = after(1.0), after(0.25)
     assert torch.equal(matrix, same)
     assert torch.allclose(less, 0.25 * moved, rtol=1e-5)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("opt_einsum") is not None, reason="opt_einsum is here")
-def test_kron_says_what_it_lacks() -> None:
-    with pytest.raises(InputError, match=r"^optimizer.name: kron needs .* pip install opt_einsum$"):
-        build_optimizer(OPTIMIZERS["kron"], nn.Linear(2, 2), 0.01)

@@ -288,8 +288,7 @@ def test_every_operation_belongs_to_a_trick(machine: Machine) -> None:
     }
     for seam in ("order", "sample", "batch", "loss", "step", "average", "predict"):
         assert {f"{seam}.{name}" for name in ENTRIES[seam]} - basic <= named
-    # kron needs a package that trickbag does not ask for
-    for kind, default in (("optimizer", {"sgd", "nag", "kron"}), ("schedule", {"step", "step_every"})):
+    for kind, default in (("optimizer", {"sgd", "nag"}), ("schedule", {"step", "step_every"})):
         used = {getattr(compose(ground_of(n), company(n)), kind).name for n in CATALOGUE}
         assert set(ENTRIES[kind]) - default <= used
     assert sum(map(len, GROUPS.values())) == len(CATALOGUE)  # no name stands in two groups

@@ -1,13 +1,14 @@
 """PSGD with a Kronecker-factored preconditioner, as timm has it."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from torch import optim
 
-from trickbag.errors import InputError
 from trickbag.optim.bounds import Positive, Rate
 from trickbag.optim.groups import Groups
+
+COMPILED = ("_calc_A_and_conjB", "_q_terms", "_precond_grad", "_balance_Q")
+"""What timm compiles with torch.compile, once for each shape of a parameter."""
 
 
 def kron(
@@ -16,12 +17,11 @@ def kron(
     """PSGD Kron (Li 2015, arXiv 1512.04202; Walters' kron_torch), timm's, with decoupled weight decay.
 
     The preconditioner is fitted to random vectors, drawn from a stream of its own. Filters are flattened to
-    [out, in, k x k]. timm compiles its parts with torch.compile, once for each shape of a parameter: a GPU's
-    optimizer. InputError where opt_einsum is missing, without which its products do not fit into memory.
+    [out, in, k x k]. timm compiles the parts of a step; on a CPU that takes minutes and gains nothing, so there
+    they run as they are. timm needs opt_einsum for it, without which its products do not fit into memory.
     """
-    if find_spec("opt_einsum") is None:
-        raise InputError("optimizer.name: kron needs the package opt_einsum; pip install opt_einsum")
-    optimizer: optim.Optimizer = import_module("timm.optim.kron").Kron(
+    timm = import_module("timm.optim.kron")
+    optimizer: optim.Optimizer = timm.Kron(
         groups,
         lr,
         momentum=momentum,
@@ -31,4 +31,9 @@ def kron(
         deterministic=True,  # draws from the optimizer's own generator, whose state is in the checkpoint
     )
     optimizer.rng.seed(stream)  # type: ignore[attr-defined]
+    if all(
+        parameter.device.type == "cpu" for group in optimizer.param_groups for parameter in group["params"]
+    ):
+        for part in COMPILED:
+            setattr(optimizer, part, getattr(timm, part))
     return optimizer

@@ -6,6 +6,7 @@ from trickbag.tricks.optimizers import (
     adam,
     adamw,
     adan,
+    kron,
     lamb,
     lars,
     lion,
@@ -32,4 +33,5 @@ MODULES = (
     lion,
     adan,
     muon,
+    kron,
 )
