@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from trickbag.averaging import Ema, Swa
 from trickbag.errors import InputError
 from trickbag.losses import binary_cross_entropy
-from trickbag.recipe import Machine, Recipe, apply
+from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams, images_of, numbered
 from trickbag.train import Session, Watch, build_session, resolve, train
 from trickbag.train.loop import epoch_order, evaluated_network, loss_of, train_step, training_batch
 from trickbag.train.operations.batch import resized_side
+from trickbag.train.resolve import check_company
 
 
 def session(recipe: Recipe, machine: Machine) -> Session:
@@ -23,8 +24,13 @@ def session(recipe: Recipe, machine: Machine) -> Session:
 
 
 def run_steps(run: Session, count: int) -> None:
+    run_steps_from(run, 0, count)
+
+
+def run_steps_from(run: Session, first: int, count: int) -> None:
+    """Steps of the first epoch."""
     run.model.train()
-    for ids in epoch_order(run, 0)[:count]:
+    for ids in epoch_order(run, 0)[first : first + count]:
         train_step(run, 0, ids)
         run.step += 1
 
@@ -117,6 +123,66 @@ def test_gradients_are_clipped_to_their_norm(small: Recipe, machine: Machine) ->
         [(p.detach() - b).flatten() for p, b in zip(run.model.parameters(), before, strict=True)]
     )
     assert moved.norm().item() == pytest.approx(0.05 * 0.01, rel=1e-3)
+
+
+def test_sam_takes_the_gradient_of_the_worst_point_nearby(small: Recipe, machine: Machine) -> None:
+    """Foret et al. 2020, algorithm 1, by hand; weights and batch-norm statistics are those of the first pass."""
+    run = session(apply(small, {"step.sam": {"rho": 0.1}}), machine)
+    plain = session(small, machine)
+    batch = training_batch(run, 0, epoch_order(run, 0)[0])
+    run.model.train()
+    plain.model.train()
+    loss = run.update.backward(lambda b: loss_of(run, b), batch)
+
+    first = plain.update.backward(lambda b: loss_of(plain, b), batch)
+    assert torch.equal(loss, first)
+    parameters = list(plain.model.parameters())
+    norm = torch.cat([p.grad.flatten() for p in parameters]).norm()
+    statistics = [b.clone() for b in plain.model.buffers()]
+    with torch.no_grad():
+        for p in parameters:
+            p.add_(0.1 * p.grad / norm)
+            p.grad = None
+    plain.update.backward(lambda b: loss_of(plain, b), batch)
+    start = session(small, machine)
+    for mine, theirs, before in zip(
+        run.model.parameters(), parameters, start.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-4, atol=1e-6)
+        assert torch.equal(mine, before)
+    assert all(torch.equal(a, b) for a, b in zip(run.model.buffers(), statistics, strict=True))
+
+
+def test_sam_and_a_loss_scale_exclude_each_other() -> None:
+    recipe = apply(load_recipe("digits_baseline"), {"step.sam": {}, "precision.dtype": "fp16"})
+    with pytest.raises(InputError, match=r"step\.sam: its two passes cannot share a loss scale"):
+        check_company(recipe)
+
+
+def test_lookahead_steps_back_every_k_steps_and_at_the_end(small: Recipe, machine: Machine) -> None:
+    """Zhang et al. 2019, algorithm 1, with plain SGD as the inner optimizer, which has no state of its own."""
+    patch = {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
+    ours = session(apply(small, {**patch, "step.lookahead": {"k": 5, "alpha": 0.25}}), machine)
+    theirs = session(apply(small, patch), machine)
+    slow = [p.detach().clone() for p in theirs.model.parameters()]
+    for round_ in range(2):
+        run_steps_from(ours, 5 * round_, 5)
+        run_steps_from(theirs, 5 * round_, 5)
+        with torch.no_grad():
+            for s, p in zip(slow, theirs.model.parameters(), strict=True):
+                s.add_(0.25 * (p - s))
+                p.copy_(s)
+        for mine, expected in zip(ours.model.parameters(), slow, strict=True):
+            torch.testing.assert_close(mine.detach(), expected, rtol=1e-5, atol=1e-7)
+    last = ours.resolved.total_steps - 1
+    assert (last + 1) % 5  # not the end of a round of five
+    before = [p.detach().clone() for p in ours.model.parameters()]
+    with torch.no_grad():
+        for p in ours.model.parameters():
+            p.add_(1.0)
+    ours.update.after[0](last)
+    for mine, expected in zip(ours.model.parameters(), before, strict=True):
+        torch.testing.assert_close(mine.detach(), expected + 0.25)
 
 
 def test_ema_is_torchs_with_a_warmed_up_decay() -> None:

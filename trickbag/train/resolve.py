@@ -86,7 +86,7 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
             plain[seam][name] = _as_written(checked, given, resolved)
     plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
-    _check_company(full)
+    check_company(full)
     try_network(full, resolved, try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
 
@@ -133,7 +133,7 @@ def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Res
     return checked | durations
 
 
-def _check_company(recipe: Recipe) -> None:
+def check_company(recipe: Recipe) -> None:
     """Refuse what cannot work together: two averages, of which one could be evaluated; SAM in fp16."""
     if "sam" in recipe.step and recipe.precision.dtype == "fp16":
         raise InputError(
