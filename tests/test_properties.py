@@ -242,6 +242,18 @@ EVALUATION_ALONE = {
 }
 
 
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if row(name).same_start])
+def test_what_begins_as_the_baseline_differs_later(name: str, machine: Machine, teacher: Path) -> None:
+    """In the rates of the steps to come, in how many they are, or in the weights after the fifth step."""
+    baseline, changed = session(ground_of(name), machine), session(on(name, teacher), machine)
+    total = baseline.resolved.total_steps
+    rates = [[run.lr(step) for step in range(total)] for run in (baseline, changed)]
+    if rates[0] == rates[1] and changed.resolved.total_steps == total:
+        advance(baseline, 6)
+        advance(changed, 6)
+        assert not equal(weights(baseline), weights(changed))
+
+
 def architecture_tricks() -> Sequence[str]:
     """Those that change the network."""
     return [
