@@ -222,3 +222,22 @@ def test_images_too_small_for_a_network_are_refused(small: Recipe, machine: Mach
         resolve(apply(small, patch), machine)
     with pytest.raises(InputError, match="model timm/vgg11: cannot take images of 8x8 pixels: "):
         resolve(apply(small, {**patch, "model.name": "timm/vgg11"}), machine)
+
+
+INCEPTION = {"model": {"name": "inception_v3", "stem": "small", "width": 0.05}}  # 7 pixels are its smallest
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ({**INCEPTION, "batch.progressive_resizing": {"start": 0.5}}, "cannot take images of 4x4 pixels"),
+        ({**INCEPTION, "predict.resize": {"scale": 0.5}}, "cannot take images of 4x4 pixels"),
+        ({"batch.progressive_resizing": {"multiple": 0}}, r"batch.progressive_resizing.multiple: "),
+        ({"step.accumulate": {"parts": 33}}, "step.accumulate.parts: 33 parts of a batch of 32 images"),
+    ],
+)
+def test_what_would_end_a_run_is_refused_before_it(
+    small: Recipe, machine: Machine, patch: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(apply(small, patch), machine)
