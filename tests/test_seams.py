@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trickbag.averaging import Ema, Swa
@@ -13,7 +14,7 @@ from trickbag.errors import InputError
 from trickbag.losses import binary_cross_entropy
 from trickbag.recipe import Machine, Recipe, apply
 from trickbag.rng import Streams, images_of, numbered
-from trickbag.train import Session, Watch, build_session, resolve, train
+from trickbag.train import Session, Watch, build_session, resolve, save_weights, train
 from trickbag.train.loop import epoch_order, evaluated_network, loss_of, train_step, training_batch
 from trickbag.train.operations.batch import resized_side
 
@@ -241,3 +242,39 @@ def test_what_would_end_a_run_is_refused_before_it(
 ) -> None:
     with pytest.raises(InputError, match=message):
         resolve(apply(small, patch), machine)
+
+
+DROPPING = """
+from torch import nn
+
+
+def dropping(context, model):
+    model.set_submodule("flatten", nn.Sequential(nn.Flatten(), nn.Dropout(0.5)))
+    return model
+"""
+
+
+def test_what_surgery_lets_draw_draws_from_the_runs_stream(small: Recipe, machine: Machine, tmp_path) -> None:
+    """Dropout in a network that has none by itself: torch's global state makes no difference."""
+    (tmp_path / "mine.py").write_text(DROPPING)
+    recipe, losses = apply(small, {"surgery.mine.py:dropping": {}}), []
+    for state in (1, 2):
+        run = build_session(resolve(recipe, machine, tmp_path), 1, machine)
+        torch.manual_seed(state)
+        run_steps(run, 2)
+        losses.append(run.loss_sum.item())
+    assert losses[0] == losses[1]
+
+
+def test_the_weights_that_are_kept_are_those_that_were_evaluated(
+    small: Recipe, machine: Machine, tmp_path
+) -> None:
+    """In low precision too: batch-norm statistics of the average are estimated in the precision of the run."""
+    patch = {"average.swa": {"start": "0st"}, "precision.dtype": "bf16", "budget.epochs": 1}
+    run = session(apply(small, patch), machine)
+    train(run)
+    save_weights(tmp_path / "kept.safetensors", run)
+    kept = load_file(tmp_path / "kept.safetensors")
+    with run.autocast:
+        evaluated = evaluated_network(run).state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in evaluated.items())
