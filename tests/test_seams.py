@@ -278,3 +278,34 @@ def test_the_weights_that_are_kept_are_those_that_were_evaluated(
     with run.autocast:
         evaluated = evaluated_network(run).state_dict()
     assert all(torch.equal(kept[name], value) for name, value in evaluated.items())
+
+
+def test_weights_are_averaged_at_the_ends_of_epochs(small: Recipe, machine: Machine) -> None:
+    """Three quarters of six epochs are four and a half: the mean is of the weights after the fifth and the sixth."""
+    run = session(apply(small, {"budget.epochs": 6, "average.swa": {"start": "75%"}}), machine)
+    seen = []
+    watch = Watch(on_epoch=lambda row: seen.append(next(run.model.parameters()).detach().clone()))
+    assert train(run, watch).status == "done"
+    found = next(evaluated_network(run).parameters())
+    torch.testing.assert_close(found, (seen[4] + seen[5]) / 2)
+
+
+def test_a_step_of_sam_has_two_passes_with_the_same_draws(small: Recipe, machine: Machine) -> None:
+    """Foret et al. 2020, equations 2 and 3, on a network with dropout; batch norm follows the first pass alone."""
+    patch = {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
+    patch |= {"model.dropout": 0.5, "step.sam": {"rho": 0.1}}
+    run, other = (session(apply(small, patch), machine) for _ in range(2))
+    run_steps(run, 1)
+    model, batch = other.model.train(), training_batch(other, 0, epoch_order(other, 0)[0])
+    parameters = list(model.parameters())
+    start = [p.detach().clone() for p in parameters]
+    first = torch.autograd.grad(loss_of(other, batch), parameters)
+    statistics = copy.deepcopy(dict(model.named_buffers()))
+    norm = torch.cat([g.flatten() for g in first]).norm()
+    with torch.no_grad():
+        for p, g in zip(parameters, first, strict=True):
+            p.add_(g, alpha=0.1 / norm.item())
+    second = torch.autograd.grad(loss_of(other, batch), parameters)
+    for p, w, g in zip(run.model.parameters(), start, second, strict=True):
+        torch.testing.assert_close(p.detach(), w - other.lr(0) * g, rtol=1e-4, atol=1e-6)
+    assert all(torch.equal(value, statistics[name]) for name, value in run.model.named_buffers())
