@@ -21,10 +21,8 @@ def build_swa(
     """Stochastic weight averaging after step `start` (the last quarter): every `every` steps, or as epochs end."""
     first = round(0.75 * context.total_steps) if start is None else start
     cycle = context.steps_per_epoch if every is None else max(1, every)
-    if (
-        every is None
-    ):  # from the midst of an epoch the cycles would end in the midst of others, and leave out the end
-        first -= first % cycle
+    if every is None:
+        first -= first % cycle  # else cycles would end in the midst of epochs, and leave out the last weights
     if first + cycle > context.total_steps:
         raise InputError(
             f"average.swa: from step {first} on, every {cycle} steps, nothing is averaged in "
