@@ -15,6 +15,7 @@ from trickbag.data.sample.augmix import AugMix, augmix_space, dirichlet
 from trickbag.data.sample.policies import AutoAugment, RandAugment, TrivialAugment
 from trickbag.data.sample.spaces import SIGNED
 from trickbag.data.sample.three_augment import ThreeAugment
+from trickbag.errors import InputError
 from trickbag.rng import Streams
 
 POLICIES = {
@@ -40,6 +41,12 @@ def applied(image, scales, operation, level, negative, mode="nearest"):
     name, magnitudes = scales[operation]
     magnitude = magnitudes[level if len(magnitudes) > 1 else 0]
     return theirs(image, name, -magnitude if negative and name in SIGNED else magnitude, mode)
+
+
+@pytest.mark.parametrize("name", list(POLICIES))
+def test_other_channels_than_grey_or_rgb_are_refused(name):
+    with pytest.raises(InputError, match=r"grey or RGB images, not 4 channels$"):
+        POLICIES[name](torch.zeros(2, 4, 8, 8, dtype=torch.uint8), Streams(0).images(0, torch.arange(2)))
 
 
 def test_trivial_augment_draws_operation_level_and_sign_uniformly():

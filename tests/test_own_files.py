@@ -14,6 +14,7 @@ from trickbag.run.planned import resolve_planned
 from trickbag.run.single import train_recipe
 from trickbag.study import Study, load_study, make_plan
 from trickbag.train import resolve
+from trickbag.tricks import CATALOGUE
 
 LAB = '''"""What one person brings along."""
 import numpy as np
@@ -194,6 +195,19 @@ def test_an_arm_is_tuned_where_its_tricks_say_with_as_many_points(machine: Machi
     assert {a.name: a.ledger.space for a in same.arms if a.candidate_of} == {
         f"{arm}@{i}": {"optimizer.lr": (0.5, 2.0)} for arm in ("baseline", "wide") for i in (1, 2, 3)
     }
+
+
+def test_a_trick_that_names_its_own_strength_is_tuned_in_the_optimizer_too(
+    machine: Machine, base: Path
+) -> None:
+    """The baseline's rate is tuned, so theirs is: SAM, Lookahead and clipping go on top of one optimizer."""
+    names = ("sam", "lookahead", "gradient_clipping", "agc")
+    made = plan(machine, base, *names, ["sam", "adamw"], tune={"points": 3})
+    chosen = {a.candidate_of: set(a.ledger.chosen) for a in made.arms if a.candidate_of}
+    for name in names:
+        assert chosen[name] == {*CATALOGUE[name].space, "optimizer.lr", "optimizer.weight_decay"}
+    found = next(a.ledger.space for a in made.arms if a.candidate_of == "sam+adamw")
+    assert found == {**CATALOGUE["sam"].space, **CATALOGUE["adamw"].space}
 
 
 def test_an_installed_module_of_ones_own(

@@ -77,7 +77,7 @@ def with_depths(name: str, args: Mapping[str, Any]) -> nn.Module:
 def test_same_function_as_timm(name: str) -> None:
     """Outputs and running statistics agree in evaluation and training, on an even and an odd size.
 
-    With fewer blocks than the networks have; test_resnet_costs.py compares all their layers.
+    With fewer blocks than the networks have; test_model_costs.py compares all their layers.
     """
     reference = randomised(timm.create_model(name, num_classes=7, layers=DEPTHS))
     ours = with_depths(*TIMM[name])

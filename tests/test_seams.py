@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trickbag.averaging import Ema, Swa
@@ -13,7 +14,7 @@ from trickbag.errors import InputError
 from trickbag.losses import binary_cross_entropy
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams, images_of, numbered
-from trickbag.train import Session, Watch, build_session, resolve, train
+from trickbag.train import Session, Watch, build_session, resolve, save_weights, train
 from trickbag.train.loop import epoch_order, evaluated_network, loss_of, train_step, training_batch
 from trickbag.train.operations.batch import resized_side
 from trickbag.train.resolve import check_company
@@ -288,3 +289,89 @@ def test_images_too_small_for_a_network_are_refused(small: Recipe, machine: Mach
         resolve(apply(small, patch), machine)
     with pytest.raises(InputError, match="model timm/vgg11: cannot take images of 8x8 pixels: "):
         resolve(apply(small, {**patch, "model.name": "timm/vgg11"}), machine)
+
+
+INCEPTION = {"model": {"name": "inception_v3", "stem": "small", "width": 0.05}}  # 7 pixels are its smallest
+
+
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        ({**INCEPTION, "batch.progressive_resizing": {"start": 0.5}}, "cannot take images of 4x4 pixels"),
+        ({**INCEPTION, "predict.resize": {"scale": 0.5}}, "cannot take images of 4x4 pixels"),
+        ({"batch.progressive_resizing": {"multiple": 0}}, r"batch.progressive_resizing.multiple: "),
+        ({"step.accumulate": {"parts": 33}}, "step.accumulate.parts: 33 parts of a batch of 32 images"),
+    ],
+)
+def test_what_would_end_a_run_is_refused_before_it(
+    small: Recipe, machine: Machine, patch: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(apply(small, patch), machine)
+
+
+DROPPING = """
+from torch import nn
+
+
+def dropping(context, model):
+    model.set_submodule("flatten", nn.Sequential(nn.Flatten(), nn.Dropout(0.5)))
+    return model
+"""
+
+
+def test_what_surgery_lets_draw_draws_from_the_runs_stream(small: Recipe, machine: Machine, tmp_path) -> None:
+    """Dropout in a network that has none by itself: torch's global state makes no difference."""
+    (tmp_path / "mine.py").write_text(DROPPING)
+    recipe, losses = apply(small, {"surgery.mine.py:dropping": {}}), []
+    for state in (1, 2):
+        run = build_session(resolve(recipe, machine, tmp_path), 1, machine)
+        torch.manual_seed(state)
+        run_steps(run, 2)
+        losses.append(run.loss_sum.item())
+    assert losses[0] == losses[1]
+
+
+def test_the_weights_that_are_kept_are_those_that_were_evaluated(
+    small: Recipe, machine: Machine, tmp_path
+) -> None:
+    """In low precision too: batch-norm statistics of the average are estimated in the precision of the run."""
+    patch = {"average.swa": {"start": "0st"}, "precision.dtype": "bf16", "budget.epochs": 1}
+    run = session(apply(small, patch), machine)
+    train(run)
+    save_weights(tmp_path / "kept.safetensors", run)
+    kept = load_file(tmp_path / "kept.safetensors")
+    with run.autocast:
+        evaluated = evaluated_network(run).state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in evaluated.items())
+
+
+def test_weights_are_averaged_at_the_ends_of_epochs(small: Recipe, machine: Machine) -> None:
+    """Three quarters of six epochs are four and a half: the mean is of the weights after the fifth and the sixth."""
+    run = session(apply(small, {"budget.epochs": 6, "average.swa": {"start": "75%"}}), machine)
+    seen = []
+    watch = Watch(on_epoch=lambda row: seen.append(next(run.model.parameters()).detach().clone()))
+    assert train(run, watch).status == "done"
+    found = next(evaluated_network(run).parameters())
+    torch.testing.assert_close(found, (seen[4] + seen[5]) / 2)
+
+
+def test_a_step_of_sam_has_two_passes_with_the_same_draws(small: Recipe, machine: Machine) -> None:
+    """Foret et al. 2020, equations 2 and 3, on a network with dropout; batch norm follows the first pass alone."""
+    patch = {"optimizer.name": "sgd", "optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
+    patch |= {"model.dropout": 0.5, "step.sam": {"rho": 0.1}}
+    run, other = (session(apply(small, patch), machine) for _ in range(2))
+    run_steps(run, 1)
+    model, batch = other.model.train(), training_batch(other, 0, epoch_order(other, 0)[0])
+    parameters = list(model.parameters())
+    start = [p.detach().clone() for p in parameters]
+    first = torch.autograd.grad(loss_of(other, batch), parameters)
+    statistics = copy.deepcopy(dict(model.named_buffers()))
+    norm = torch.cat([g.flatten() for g in first]).norm()
+    with torch.no_grad():
+        for p, g in zip(parameters, first, strict=True):
+            p.add_(g, alpha=0.1 / norm.item())
+    second = torch.autograd.grad(loss_of(other, batch), parameters)
+    for p, w, g in zip(run.model.parameters(), start, second, strict=True):
+        torch.testing.assert_close(p.detach(), w - other.lr(0) * g, rtol=1e-4, atol=1e-6)
+    assert all(torch.equal(value, statistics[name]) for name, value in run.model.named_buffers())

@@ -69,7 +69,8 @@ class Tune(Frozen):
         None,
         min_length=1,
         description="Field path -> range of factors on the arm's own value, searched on a log scale; null: "
-        "where the arm's tricks say, else learning rate and weight decay by 0.25 to 4.",
+        "where the arm's tricks say and, unless they name a field of the optimizer, learning rate and weight "
+        "decay by 0.25 to 4.",
     )
 
 

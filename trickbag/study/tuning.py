@@ -52,9 +52,14 @@ def candidates(
 
 
 def space_of(tricks: Sequence[Trick]) -> Space:
-    """Where an arm is searched by default: where its tricks say, together; the usual place if none does."""
+    """Where an arm is searched by default: where its tricks say, together, and in the usual place.
+
+    The usual place is left out where a trick names a field of the optimizer, which is then searched as it says.
+    An arm whose trick only names its own strength (SAM's rho) would else keep the rate at which the baseline
+    started, and be judged against a baseline with a tuned one.
+    """
     found = {path: bounds for trick in tricks for path, bounds in trick.space.items()}
-    return found or USUAL
+    return found if any(path.startswith("optimizer.") for path in found) else {**USUAL, **found}
 
 
 def _points(arm: Arm, baseline: Arm, tune: Tune, searched: Space, study: Study, base: Path) -> list[Arm]:

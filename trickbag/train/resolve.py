@@ -134,10 +134,16 @@ def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Res
 
 
 def check_company(recipe: Recipe) -> None:
-    """Refuse what cannot work together: two averages, of which one could be evaluated; SAM in fp16."""
+    """Refuse what cannot work together: two averages, SAM in fp16, more parts of a batch than images."""
     if "sam" in recipe.step and recipe.precision.dtype == "fp16":
         raise InputError(
             "step.sam: its two passes cannot share a loss scale of fp16; use precision.dtype=bf16"
+        )
+    parts = recipe.step.get("accumulate", {}).get("parts", 1)
+    if parts > recipe.budget.batch_size:
+        raise InputError(
+            f"step.accumulate.parts: {parts} parts of a batch of {recipe.budget.batch_size} images; "
+            "each needs one at least"
         )
     if len(recipe.average) > 1:
         raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")

@@ -56,7 +56,7 @@ class Session:
     autocast: AbstractContextManager[Any]
     scaler: torch.amp.GradScaler | None
     clock: Clock
-    draws_itself: bool  # whether the network may draw, as dropout does
+    draws_itself: bool  # whether the network may draw, as dropout does; surgery may have put it there
     step: int = 0  # steps done
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
     rows: list[EpochRow] = field(default_factory=list)
@@ -123,7 +123,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         autocast=_autocast(recipe, device),
         scaler=scaler,
         clock=clock,
-        draws_itself=not isinstance(model, Family) or model.draws,
+        draws_itself=bool(recipe.surgery) or not isinstance(model, Family) or model.draws,
         loss_sum=torch.zeros((), device=device),
     )
 

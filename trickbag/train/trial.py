@@ -15,6 +15,8 @@ from trickbag.recipe import Model, NotApplicable, Recipe, thaw
 from trickbag.rng import Streams
 from trickbag.train.arguments import arguments, names_of
 from trickbag.train.catalogue import PASSED, find, is_own
+from trickbag.train.operations.batch import resized_side
+from trickbag.train.operations.predict import scaled_side
 from trickbag.train.resolved import Resolved
 
 
@@ -67,11 +69,20 @@ def try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.Si
 
 
 def try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
-    """Show the network images of that shape, on the meta device; InputError where it cannot be trained so."""
+    """Show the network images of every size that it will meet, on the meta device.
+
+    `shape` is that of augmented images. InputError where it cannot be trained or evaluated so.
+    """
     sizes = (resolved.num_classes, resolved.in_channels)
     files = json.dumps(thaw(recipe.sources), sort_keys=True)
+
+    def heads_at(shape: torch.Size, training: bool) -> int:
+        return _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, training, files)
+
     with own_code(recipe.model.name, "model.name"):
-        heads = _auxiliary_heads(recipe.model.model_dump_json(), resolved.base, sizes, shape, files)
+        heads = heads_at(shape, True)
+        for other, training in other_shapes(recipe, resolved, shape):
+            heads_at(other, training)
     if "auxiliary" in recipe.loss and not heads:
         raise NotApplicable(
             f"loss.auxiliary: model {recipe.model.name} has no auxiliary head; set model.auxiliary: true"
@@ -80,9 +91,24 @@ def try_network(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> None:
         raise InputError("model.auxiliary: nothing trains the auxiliary head; add loss.auxiliary")
 
 
+def other_shapes(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> list[tuple[torch.Size, bool]]:
+    """Sizes other than that of augmented images at which the network will be trained (True) or evaluated (False)."""
+    *lead, height, width = shape
+    found = []
+    if growing := recipe.batch.get("progressive_resizing"):
+        first = [resized_side(side, growing["start"], growing["multiple"]) for side in (height, width)]
+        found.append((torch.Size([*lead, *first]), True))
+    crop, whole = recipe.data.crop, resolved.images.train_images.shape[2:]
+    scale = recipe.predict.get("resize", {}).get("scale", 1.0)
+    sides = [scaled_side(side, scale) for side in (whole if crop is None else (crop, crop))]
+    if sides != [height, width]:
+        found.append((torch.Size([*lead, *sides]), False))
+    return found
+
+
 @lru_cache(maxsize=256)  # most arms of a study share their network
 def _auxiliary_heads(
-    model_json: str, base: Path, sizes: tuple[int, int], shape: torch.Size, files: str
+    model_json: str, base: Path, sizes: tuple[int, int], shape: torch.Size, training: bool, files: str
 ) -> int:
     """Build a network, let it see images of a shape, and count the answers beside the first."""
     entry = Model.model_validate_json(model_json)
@@ -90,7 +116,7 @@ def _auxiliary_heads(
     model = build_model(factory, arguments(factory, entry.arguments, "model", PASSED["model"]), *sizes, None)
     try:
         with torch.no_grad():
-            answer = without_normalisation(model).train()(torch.empty(shape, device="meta"))
+            answer = without_normalisation(model).train(training)(torch.empty(shape, device="meta"))
     except (RuntimeError, ValueError, AssertionError) as error:
         if "meta" in str(error):  # it looks at numbers, which are not there: the run will tell
             return 0

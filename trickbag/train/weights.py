@@ -12,7 +12,8 @@ from trickbag.train.session import Session
 
 def save_weights(path: Path, session: Session) -> None:
     """Keep the network that a session evaluates: weights, and in the metadata its recipe, classes and normalisation."""
-    network = evaluated_network(session)
+    with session.autocast:  # as at evaluation: an average may estimate its batch-norm statistics here
+        network = evaluated_network(session)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     resolved = session.resolved
     about = {

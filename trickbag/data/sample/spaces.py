@@ -135,7 +135,9 @@ def on_device(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 
 def as_bytes(x: Tensor) -> Tensor:
-    """uint8 images of images on the [0, 255] scale, which the operations need."""
+    """uint8 images of images on the [0, 255] scale, which the operations need; InputError for odd channels."""
+    if x.shape[1] not in (1, 3):
+        raise InputError(f"sample: augmentation policies take grey or RGB images, not {x.shape[1]} channels")
     return x if x.dtype == torch.uint8 else x.round().clamp_(0, 255).to(torch.uint8)
 
 

@@ -18,9 +18,11 @@ def build_ema(context: Context, model: nn.Module, *, decay: Share = 0.999) -> Av
 def build_swa(
     context: Context, model: nn.Module, *, start: Steps | None = None, every: Steps | None = None
 ) -> Average:
-    """Stochastic weight averaging from step `start` (the last quarter) on, every `every` steps (each epoch)."""
+    """Stochastic weight averaging after step `start` (the last quarter): every `every` steps, or as epochs end."""
     first = round(0.75 * context.total_steps) if start is None else start
     cycle = context.steps_per_epoch if every is None else max(1, every)
+    if every is None:
+        first -= first % cycle  # else cycles would end in the midst of epochs, and leave out the last weights
     if first + cycle > context.total_steps:
         raise InputError(
             f"average.swa: from step {first} on, every {cycle} steps, nothing is averaged in "

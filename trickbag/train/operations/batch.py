@@ -6,12 +6,12 @@ from torch.nn import functional
 
 from trickbag.errors import InputError
 from trickbag.mixing import cutmix, draw_box, draw_lambda, draw_patch, mixup, resize_mix
-from trickbag.train.operations.arguments import Positive, Share, Steps
+from trickbag.train.operations.arguments import Count, Positive, Share, Steps
 from trickbag.train.seams import Batch, BatchOperation, Context
 
 
 def build_progressive_resizing(
-    context: Context, *, start: Share = 0.5, until: Steps | None = None, multiple: int = 4
+    context: Context, *, start: Share = 0.5, until: Steps | None = None, multiple: Count = 4
 ) -> BatchOperation:
     """Train on smaller images first: from a share `start` of the side up to all of it at step `until`.
 

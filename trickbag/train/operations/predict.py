@@ -13,10 +13,15 @@ def build_resize(context: Context, inner: Network, *, scale: Positive = 1.25) ->
     """Classify the image enlarged by `scale` (FixRes, Touvron et al. 2019: test at a higher resolution)."""
 
     def network(x: Tensor) -> Tensor:
-        size = [max(1, round(side * scale)) for side in x.shape[2:]]
+        size = [scaled_side(side, scale) for side in x.shape[2:]]
         return inner(functional.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False))
 
     return network
+
+
+def scaled_side(side: int, scale: float) -> int:
+    """A side times a scale, in whole pixels, at least one."""
+    return max(1, round(side * scale))
 
 
 def build_flip(context: Context, inner: Network) -> Network:

@@ -19,7 +19,8 @@ TRICK = Trick(
             ),
         ),
         follows=(
-            "Algorithm 1 with the end of an epoch as the end of a cycle. The paper keeps the learning rate "
+            "Algorithm 1 with the end of an epoch as the end of a cycle, but without the weights from which it "
+            "starts, which the paper counts as the first of the mean. The paper keeps the learning rate "
             "high, or cycles it, while averaging; here the schedule stays the recipe's, so combine it with one "
             "that stays high (`constant`, `warmup_stable_decay`) to have the paper's setting."
         ),
