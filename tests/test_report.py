@@ -28,7 +28,7 @@ from trickbag.records.result import ArmResult, Results
 from trickbag.report import groups, wording
 from trickbag.report.html import render_html
 from trickbag.report.markdown import render_markdown
-from trickbag.report.terminal import print_verdicts, verdict_table
+from trickbag.report.terminal import folded, print_verdicts, verdict_table
 from trickbag.report.write import write_report
 
 STUDIES = [digits, cumulative, two_workloads]
@@ -206,3 +206,10 @@ def test_no_number_is_printed_as_minus_zero() -> None:
     assert wording.points(-0.001) == "0.00"
     assert wording.points(-0.314) == "−0.31"
     assert wording.points(2.0) == "+2.00"
+
+
+def test_long_names_fold_where_they_may_be_broken() -> None:
+    assert folded("reduce_on_plateau", 20) == "reduce_on_plateau"
+    assert folded("reduce_on_plateau", 16) == "reduce_on_\nplateau"
+    assert folded("large_batch+linear_scaling+warmup", 16) == "large_batch+\nlinear_scaling+\nwarmup"
+    assert folded("averylongnamewithoutany", 8) == "averylongnamewithoutany"  # the table folds it anywhere

@@ -1,6 +1,7 @@
 """The verdict table and the bottom line in the terminal."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -52,7 +53,8 @@ def verdict_table(results: Results, width: int = 100) -> Table:
     timed = TIME if width >= FULL + TIME + SMALLEST and any(group.timed for group in groups(results)) else 0
     spare = width - FULL - timed
     layout = Layout(width >= TIGHT, min(WIDEST, spare) if spare >= SMALLEST else 0, bool(timed))
-    for name, options in _columns(results, width, layout).items():
+    layout = replace(layout, name=_room(results, width, layout))
+    for name, options in _columns(results, layout).items():
         table.add_column(name, **options)
     for group in groups(results):
         if len(results.baselines) > 1:
@@ -74,14 +76,30 @@ class Layout:
     wide: bool  # mean and number of seeds
     drawing: int  # columns of the drawing; 0: none
     timed: bool  # a column for time verdicts; else they stand below the verdict
+    name: int = 12  # columns of an arm's name
 
 
-def _columns(results: Results, width: int, layout: Layout) -> dict[str, dict[str, Any]]:
-    """Column titles and how each is laid out."""
+def _room(results: Results, width: int, layout: Layout) -> int:
+    """The columns that are left for the names of the arms."""
     effects = max([21, *(effect_text(arm.accuracy).cell_len for arm in results.arms)])
     taken = effects + 2 + VERDICT + 2 + (16 if layout.wide else 0) + TIME * layout.timed
-    room = width - taken - (layout.drawing + 2 if layout.drawing else 0) - 2
-    columns: dict[str, dict[str, Any]] = {"arm": {"overflow": "fold", "max_width": max(12, room)}}
+    return max(12, width - taken - (layout.drawing + 2 if layout.drawing else 0) - 2)
+
+
+def folded(name: str, width: int) -> str:
+    """A name in lines of at most `width` columns, broken after `_`, `+` or a space where it has any."""
+    lines, line = list[str](), ""
+    for part in re.findall(r"[^_+ ]*[_+ ]?", name):
+        if line and len(line) + len(part.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += part
+    return "\n".join([*lines, line])
+
+
+def _columns(results: Results, layout: Layout) -> dict[str, dict[str, Any]]:
+    """Column titles and how each is laid out."""
+    columns: dict[str, dict[str, Any]] = {"arm": {"overflow": "fold", "max_width": layout.name}}
     if layout.wide:
         columns["acc. %"] = {"justify": "right", "no_wrap": True}
     columns[f"effect, pp [{share(results.level)}]"] = {"justify": "right", "no_wrap": True}
@@ -97,9 +115,9 @@ def _columns(results: Results, width: int, layout: Layout) -> dict[str, dict[str
 
 def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, layout: Layout) -> list[Text]:
     """An arm's row."""
-    name = text(arm.name, "bold")
+    name = text(folded(arm.name, layout.name), "bold")
     if versus := context(arm, group):
-        name.append_text(text(f"\n{versus}", "dim not bold"))
+        name.append_text(text(f"\n{folded(versus, layout.name)}", "dim not bold"))
     effect = effect_text(arm.accuracy)
     if arm.test:
         effect.append("\ntest " if layout.drawing else "\non test\n", "dim not bold")
@@ -129,7 +147,7 @@ def _baseline_row(group: Group, layout: Layout) -> list[Text]:
 def _foreign_row(name: str, why: str, layout: Layout) -> list[Text]:
     """The row of a factor that means nothing on this workload."""
     empty, said = Text(""), text(f"not applicable: {why}", "dim")
-    return _fit([text(name, "bold"), empty, empty, empty, said, empty, empty], layout)
+    return _fit([text(folded(name, layout.name), "bold"), empty, empty, empty, said, empty, empty], layout)
 
 
 def _fit(cells: list[Text], layout: Layout) -> list[Text]:
