@@ -132,6 +132,7 @@ def test_show_prints_card_patch_and_yaml() -> None:
     assert "Table 6" in card
     assert "name: resnet50" in trickbag("show", "recipe", "imagenet_paper_baseline")
     assert "deep_stem" in trickbag("show", "model", "resnet50")
+    assert "drop_path=0.0" in trickbag("show", "model", "torchvision/resnet18")
     assert "padding" in trickbag("show", "augmentation", "pad_crop")
     assert "factors:" in trickbag("show", "study", "digits_demo")
     optimizer = trickbag("show", "optimizer", "adamw")
@@ -153,6 +154,12 @@ def test_train_prints_a_line_per_epoch_and_continues(tmp_path: Path, machine: Ma
     assert (record["seed"], record["status"], len(record["epochs"])) == (2, "done", 3)
     assert f"{record['top1']:.2f} %" in trickbag(*words, "--seed", "2", "--out", tmp_path / "run")
     assert "holds another run" in trickbag(*words, "--seed", "3", "--out", tmp_path / "run", code=2)
+
+
+def test_one_is_one(studied: tuple[Path, str]) -> None:
+    """One epoch in the scope of a report, one comparison in a plan."""
+    assert ", 1 epoch, judged on" in (studied[0] / "report.md").read_text()
+    assert "; 1 comparison, " in trickbag("plan", "digits_demo", *TINY, "factors=[cosine]")
 
 
 def test_plan_prints_what_each_arm_changes() -> None:
@@ -182,6 +189,11 @@ def test_plan_prints_what_each_arm_changes() -> None:
         (["run", "OUT"], "no study was planned here"),
         (["status", "OUT"], "plan.json: no such file"),
         (["report", "OUT"], "results.json: no such file"),
+        (["study", "no/such.yaml", "--out", "OUT"], "such.yaml: cannot be read: No such file or directory\n"),
+        (["show", "model", "timm/resnt18"], "unknown timm model 'resnt18'; did you mean 'resnet18'?"),
+        (["show", "model", "timm/zzzz"], " names, none of them like it\n"),
+        (["show", "model", "tim/resnet18"], "unknown model 'tim/resnet18'"),
+        (["show", "trick", "nonsense"], "unknown trick 'nonsense'; known: adadelta, "),
         (["list", "trickz"], "unknown kind 'trickz'; did you mean 'tricks'?"),
         (["show", "trick", "cosin"], "unknown trick 'cosin'; did you mean 'cosine'?"),
     ],

@@ -1,15 +1,18 @@
 """The user's own: tricks, models, optimizers, data, schedules and operations from a Python file beside the study."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from trickbag.cli.live import complaints
 from trickbag.errors import InputError
-from trickbag.lab import freeze, machine_of
+from trickbag.lab import freeze, machine_of, run_phases
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.records.plan import Plan
+from trickbag.run.calibrate import calibrate
 from trickbag.run.planned import resolve_planned
 from trickbag.run.single import train_recipe
 from trickbag.study import Study, load_study, make_plan
@@ -270,7 +273,10 @@ def test_images_are_opened_once_though_the_file_is_named_often(machine: Machine,
     ("factor", "message"),
     [
         ("lab.py:Slwo", r"^factors: \S*lab.py: unknown attribute 'Slwo'; did you mean 'Slow'\?$"),
-        ("lab.py:Darken", r"^factors: lab.py:Darken is no trick but a type; write NAME = Trick\(name, "),
+        (
+            "lab.py:Darken",
+            r"^factors: lab.py:Darken is no trick but of type type; write NAME = Trick\(name, ",
+        ),
         ("lob.py:Slow", r"^factors: \S*lob.py: no such file$"),
         (
             "../lab.py:Slow",
@@ -288,3 +294,28 @@ def test_what_is_not_there_is_one_clear_line(
 ) -> None:
     with pytest.raises(InputError, match=message):
         plan(machine, base, factor)
+
+
+FAULT = "    def __call__(self, x, draws):\n"
+
+
+def test_own_code_that_fails_is_named_with_its_line(machine: Machine, base: Path) -> None:
+    """By the plan's price, by the run's record, and once for all of its runs by the command line."""
+    broken = LAB.replace(FAULT, f"{FAULT}        1 / 0\n")
+    (base / "lab.py").write_text(broken)
+    line = broken.splitlines().index("        1 / 0") + 1
+    made = plan(machine, base, "lab.py:Dark")
+    said = f"ZeroDivisionError: division by zero (lab.py, line {line})"
+    with pytest.raises(InputError, match=f"^arm dark fails: {re.escape(said)}$"):
+        calibrate(made, machine, base)
+    out = base.parent / "out"
+    (base / "mine.yaml").write_text(
+        "name: own\nbaseline: digits_baseline\nset: {budget.epochs: 1, data.limit: 64}\n"
+        "factors: ['lab.py:Dark']\nseeds: 3\nmargin: 30\n"
+        f"machine: {{device: cpu, workers: 1, cache: {machine.cache}}}\n"
+    )
+    freeze(str(base / "mine.yaml"), out)
+    records = run_phases(out, machine_of(out)).records.values()
+    failed = [record for record in records if record.status == "failed"]
+    assert {(record.arm, record.message) for record in failed} == {("dark", said)}
+    assert complaints(records) == [f"{len(failed)} failed (dark): {said}"]

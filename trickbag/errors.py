@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+SHOWN = 80  # names in one message; every list of our own fits, the thousand models of timm do not
+
 
 class InputError(ValueError):
     """The input is wrong. The command line prints the message and exits with code 2."""
@@ -11,6 +13,13 @@ class InputError(ValueError):
 def unknown(kind: str, name: str, options: Iterable[str], where: str = "") -> InputError:
     """An error for a name that is not among `options`, with the nearest one in the message."""
     known = sorted(options)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {_some(known)}"
     return InputError(f"{where + ': ' if where else ''}unknown {kind} {name!r}; {hint}")
+
+
+def _some(known: list[str]) -> str:
+    """The names, or how many there are where they do not fit into a message."""
+    if len(known) > SHOWN:
+        return f"{len(known)} names, none of them like it"
+    return ", ".join(known) or "none"

@@ -221,7 +221,8 @@ def scope(plan: Plan, workload: str) -> str:
     """What a workload is: network, images, budget, and what it is judged on."""
     recipe = plan.arm(workload, "baseline").recipe
     images = next(w for w in plan.workloads if w.name == workload)
+    epochs = recipe["budget"]["epochs"]
     return (
         f"{recipe['model']['name']} on {recipe['data']['name']}: {images.train_images:,} training images, "
-        f"{recipe['budget']['epochs']} epochs, judged on {len(images.validation_ids):,} validation images"
+        f"{epochs} epoch{'s' * (epochs != 1)}, judged on {len(images.validation_ids):,} validation images"
     )

@@ -73,8 +73,8 @@ def show(
 ) -> None:
     """Show one entry: a trick's card and patch, a recipe as YAML, arguments, a schedule drawn."""
     kind = _plural(kind)
-    names = _summaries(kind)
-    if name not in names:
+    names, bridged = _summaries(kind), kind == "models" and "/" in name
+    if name not in names and not bridged:
         raise unknown(kind.removesuffix("s"), name, names)
     if fields and kind != "schedules":
         raise InputError(
@@ -90,6 +90,8 @@ def show(
         print(study_text(name), end="")
     elif kind == "schedules":
         show_schedule(name, fields or [])
+    elif bridged:
+        _show_bridged(name)
     else:
         _show_entry(name, _entries(kind)[name], SECTIONS[kind])
         if kind == "optimizers":
@@ -170,6 +172,13 @@ def _show_entry(name: str, entry: Callable[..., Any], section: str) -> None:
     plain = [p.replace(annotation=p.empty, kind=p.KEYWORD_ONLY) for p in own if p.kind is not p.VAR_KEYWORD]
     arguments = ", ".join(map(str, plain))
     print(f"{name}({arguments})\n\n{inspect.getdoc(entry) or ''}")
+
+
+def _show_bridged(name: str) -> None:
+    """The arguments of a model of timm or torchvision; InputError where there is none of that name."""
+    from trickbag.models import find_model
+
+    _show_entry(name, find_model(name), SECTIONS["models"])
 
 
 def _show_optimizer(name: str) -> None:

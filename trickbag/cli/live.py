@@ -1,5 +1,6 @@
 """The live display of a study: runs done, time to go, accuracy so far per arm."""
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
@@ -9,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.run.state import ArmState, State
+from trickbag.records.run import RunRecord
+from trickbag.run.state import AGAIN, ArmState, State
 
 
 class Live:
@@ -83,6 +85,19 @@ def _running(state: State, arm: ArmState) -> Text:
 def _is(run: Any, arm: ArmState) -> bool:
     """Whether a run belongs to an arm."""
     return (run.workload, run.arm) == (arm.workload, arm.name)
+
+
+def complaints(records: Iterable[RunRecord]) -> list[str]:
+    """Why runs failed, a line for each reason."""
+    arms: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if record.status in AGAIN:
+            why = record.status.replace("_", " "), " ".join(record.message.split())
+            arms.setdefault(why, []).append(record.arm)
+    return [
+        f"{len(names)} {status} ({', '.join(dict.fromkeys(names))})" + (f": {message}" if message else "")
+        for (status, message), names in arms.items()
+    ]
 
 
 def duration(seconds: float) -> str:

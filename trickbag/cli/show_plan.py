@@ -34,9 +34,9 @@ def show_plan(plan: Plan, console: Console) -> None:
         console.print(_phase(phase), highlight=False)
     for line in to_come(plan):
         console.print(f"to come: {line}", highlight=False)
-    judge = plan.judgement
+    judge, pairs = plan.judgement, len(plan.comparisons)
     console.print(
-        f"judged by: {judge.method}; {len(plan.comparisons)} comparisons, {judge.level:.0%} simultaneous, "
+        f"judged by: {judge.method}; {pairs} comparison{'s' * (pairs != 1)}, {judge.level:.0%} simultaneous, "
         f"margin {judge.margin:g} points"
     )
 

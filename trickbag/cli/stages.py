@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from trickbag.recipe import Machine
 
@@ -49,18 +50,21 @@ def run(folder: Folder, fields: Fields = None) -> None:
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """How far a study is."""
-    from trickbag.cli.live import as_plain, state_table
+    from trickbag.cli.live import as_plain, complaints, state_table
     from trickbag.cli.show_plan import to_come
     from trickbag.records.chain import read_plan
     from trickbag.run.state import Tracker
 
     plan = read_plan(folder).plan()
-    state = Tracker(folder, plan).refresh()
+    tracker = Tracker(folder, plan)
+    state = tracker.refresh()
     console = Console()
     if as_json:
         console.print_json(data={**as_plain(state), "to_come": to_come(plan)})
         return
     console.print(state_table(state, eta=None))
+    for line in complaints(tracker.records.values()):
+        console.print(escape(line), style="red", highlight=False, soft_wrap=True)
     for line in to_come(plan):
         console.print(f"to come: {line}", highlight=False)
 
@@ -90,7 +94,7 @@ def open_test(folder: Folder) -> None:
 
 def _run(folder: Path, machine: Machine) -> int:
     """Run all phases with a live display; how many runs failed or died, or wait because a cap is used up."""
-    from trickbag.cli.live import Live
+    from trickbag.cli.live import Live, complaints
     from trickbag.lab import run_phases
     from trickbag.records.chain import read_plan
     from trickbag.run.driver import AGAIN, as_planned, workers
@@ -98,6 +102,8 @@ def _run(folder: Path, machine: Machine) -> int:
     machine = as_planned(read_plan(folder).plan(), machine)
     with Live(Console(), workers(machine)) as live:
         tracker = run_phases(folder, machine, live.show)
+    for line in complaints(tracker.records.values()):
+        print(f"trickbag: {line}", file=sys.stderr)
     if tracker.stopped:
         print(f"trickbag: {tracker.stopped}", file=sys.stderr)
     failed = sum(record.status in AGAIN for record in tracker.records.values())

@@ -44,7 +44,7 @@ def timm_model(name: str, base: Path = Path()) -> Factory:
         dropout: float = 0.0,
         drop_path: float = 0.0,
     ) -> nn.Module:
-        """Build it.
+        """timm's model, with a head of `num_classes`.
 
         - `pretrained`: true loads timm's weights (those of the name's tag, else the default ones), a string
           those of a .safetensors or .pth file; all but a head of another size.
@@ -127,7 +127,7 @@ def torchvision_model(name: str, base: Path = Path()) -> Factory:
         dropout: float = 0.0,
         drop_path: float = 0.0,
     ) -> nn.Module:
-        """Build it.
+        """torchvision's model, with a head of `num_classes`.
 
         - `pretrained`: true loads torchvision's default weights, a string the weights of that name
           (IMAGENET1K_V2) or those of a .safetensors or .pth file; all but heads of another size.

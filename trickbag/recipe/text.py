@@ -60,7 +60,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
         plain = parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     if not isinstance(plain, dict):
         found = "nothing" if plain is None else type(plain).__name__

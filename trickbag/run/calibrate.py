@@ -7,9 +7,10 @@ from time import perf_counter
 
 import torch
 
+from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, leaves, validate
 from trickbag.records.plan import Arm, Plan
-from trickbag.train import Session, build_session, epoch_order, resolve, train_step
+from trickbag.train import Session, build_session, epoch_order, own_place, resolve, train_step
 
 WARM_UP = 2  # steps; the first ones allocate memory and choose kernels
 LEAST, MOST = 3, 50  # steps that are timed
@@ -40,7 +41,7 @@ def calibrate(plan: Plan, machine: Machine, base: Path, tell: Tell = lambda done
     for done, arm in enumerate(plan.arms):
         tell(done, len(plan.arms))
         if arm.fingerprint not in known:
-            known[arm.fingerprint] = _time(_without_teacher(arm), machine, base)
+            known[arm.fingerprint] = _time_arm(arm, machine, base)
         found[arm.workload, arm.name] = known[arm.fingerprint].seconds
     teachers = {arm.workload: known[arm.fingerprint].per_image for arm in plan.arms if arm.role == "teacher"}
     for arm in plan.arms:
@@ -48,6 +49,20 @@ def calibrate(plan: Plan, machine: Machine, base: Path, tell: Tell = lambda done
             listening = FORWARD * teachers.get(arm.workload, 0.0) * known[arm.fingerprint].images
             found[arm.workload, arm.name] += listening
     return found
+
+
+def _time_arm(arm: Arm, machine: Machine, base: Path) -> _Cost:
+    """The cost of an arm's run; InputError where the user's own code fails in it."""
+    try:
+        return _time(_without_teacher(arm), machine, base)
+    except InputError:
+        raise
+    except Exception as error:
+        place = own_place(error, arm.recipe["sources"])
+        if not place:
+            raise
+        said = " ".join(str(error).split())
+        raise InputError(f"arm {arm.name} fails: {type(error).__name__}: {said}{place}") from error
 
 
 def _time(recipe: Recipe, machine: Machine, base: Path) -> _Cost:

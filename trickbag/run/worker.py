@@ -16,7 +16,7 @@ from trickbag.records.run import CHECKPOINT, Status, append_progress, read_run
 from trickbag.run.finish import close_failed, close_run
 from trickbag.run.locks import run_lock
 from trickbag.run.planned import resolve_planned
-from trickbag.train import Session, Watch, build_session, train
+from trickbag.train import Session, Watch, build_session, own_place, train
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -68,7 +68,8 @@ def execute(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, sto
         except Exception as error:  # whatever went wrong becomes a named outcome, and the study goes on
             status: Status = "out_of_memory" if _is_out_of_memory(error) else "failed"
             recipe = plan.arm(planned.workload, planned.arm).recipe
-            close_failed(place, planned, recipe, status, f"{type(error).__name__}: {error}")
+            message = f"{type(error).__name__}: {error}{own_place(error, recipe['sources'])}"
+            close_failed(place, planned, recipe, status, message)
             return False
         if outcome.status != "interrupted":
             teaches = any(planned.id in run.needs for run in plan.runs)

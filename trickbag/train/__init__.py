@@ -8,7 +8,7 @@ from trickbag.train.loop import Outcome, Watch, epoch_order, train, train_step
 from trickbag.train.resolve import device_of, resolve
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
-from trickbag.train.trial import model_arguments, try_model
+from trickbag.train.trial import model_arguments, own_place, try_model
 from trickbag.train.weights import save_weights
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "lap",
     "load_checkpoint",
     "model_arguments",
+    "own_place",
     "resolve",
     "save_checkpoint",
     "save_weights",

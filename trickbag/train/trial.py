@@ -1,7 +1,8 @@
 """Trying parts of a recipe before anything is written: what cannot work shows now, in one clear line."""
 
 import json
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,21 @@ def own_code(name: str, where: str) -> Iterator[None]:
             raise
         said = " ".join(str(error).split())
         raise InputError(f"{where}: {name} fails: {type(error).__name__}: {said}") from error
+
+
+def own_place(error: Exception, sources: Iterable[str]) -> str:
+    """Where in the user's own files an error arose, as ` (my_lab.py, line 12)`; empty where it did not."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    places = ((Path(frame.filename), frame.lineno) for frame in frames)
+    found = ((name, line) for path, line in places for name in sources if _is_file(path, name))
+    name, line = next(found, ("", None))
+    return f" ({name}, line {line})" if name else ""
+
+
+def _is_file(path: Path, name: str) -> bool:
+    """Whether a path is that of a file named relative to some folder."""
+    parts = Path(name).parts
+    return path.parts[-len(parts) :] == parts
 
 
 def model_arguments(recipe: Recipe, base: Path) -> list[str] | None:

@@ -63,7 +63,7 @@ def trick_named(name: str, base: Path) -> Trick:
     trick = find_own(name, base, "factors")
     if not isinstance(trick, Trick):
         raise InputError(
-            f"factors: {name} is no trick but a {type(trick).__name__}; write NAME = Trick(name, patch, card)"
+            f"factors: {name} is no trick but of type {type(trick).__name__}; write NAME = Trick(name, patch, card)"
         )
     return trick
 
