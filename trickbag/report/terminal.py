@@ -89,7 +89,7 @@ def _room(results: Results, width: int, layout: Layout) -> int:
 def folded(name: str, width: int) -> str:
     """A name in lines of at most `width` columns, broken after `_`, `+` or a space where it has any."""
     lines, line = list[str](), ""
-    for part in re.findall(r"[^_+ ]*[_+ ]?", name):
+    for part in re.findall(r"[^_+ ]*[_+ ]|[^_+ ]+", name):
         if line and len(line) + len(part.rstrip()) > width:
             lines.append(line.rstrip())
             line = ""
