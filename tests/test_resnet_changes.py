@@ -211,7 +211,7 @@ BASIC = {"block": "basic", "layers": (1, 1), "channels": (8, 16)}
         ({**BASIC, "groups": 4}, "groups and base_width need bottleneck blocks; a basic block can be made wide"),
         ({**BASIC, "base_width": 4}, "groups and base_width need bottleneck blocks"),
         ({**BASIC, "attention": "sk", "channels": (7, 16), "stem": "small"}, "half of the channels, and a block has 7"),
-        ({**DIGITS, "attention": "cbam"}, "resnet: unknown attention 'cbam'; did you mean"),
+        ({**DIGITS, "attention": "cbam"}, "resnet: unknown attention 'cbam'; known: eca, none, se, sk"),
         ({**DIGITS, "stem": "tiny"}, "resnet: unknown stem 'tiny'"),
         ({**DIGITS, "block": "bottlenek"}, "resnet: unknown block 'bottlenek'; did you mean 'bottleneck'"),
         ({**DIGITS, "groups": 0}, "groups 0 must be a number above 0"),

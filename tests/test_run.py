@@ -170,7 +170,7 @@ def test_bad_outcomes_are_named_and_the_study_goes_on(tmp_path: Path, machine: M
     outcomes = {record.arm: (record.status, record.message) for record in records(out).values()}
     assert outcomes["baseline"][0] == "done"
     assert outcomes["hot"] == ("diverged", "the training loss is not finite")
-    assert outcomes["fails"] == ("failed", "RuntimeError: my mistake")
+    assert outcomes["fails"] == ("failed", "RuntimeError: my mistake (mine.py, line 4)")
     assert outcomes["memory"][0] == "out_of_memory"
     assert outcomes["dies"] == ("died", "its worker died 3 times, last with exit code 7")
 

@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
-from torchvision import transforms
 
 from trickbag.data.sample.spaces import (
     Choice,
@@ -167,6 +167,7 @@ _NAMES = (
 @lru_cache(maxsize=8)
 def policy_pairs(policy: Policy, device: torch.device) -> Pairs:
     """The pairs of a policy, from torchvision."""
+    transforms = import_module("torchvision.transforms")
     rows = transforms.AutoAugment(transforms.AutoAugmentPolicy(policy)).policies
     return Pairs(
         torch.tensor([[_NAMES.index(name) for name, _, _ in row] for row in rows], device=device),

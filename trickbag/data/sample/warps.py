@@ -8,11 +8,12 @@ policy; after that a batch is one gather.
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms import functional as reference
 
 Magnitudes = tuple[float, ...]
 
@@ -54,9 +55,14 @@ def matrices(name: str, magnitudes: Magnitudes, height: int, width: int, device:
     return in_pixels.view(-1, 2, 3) / torch.tensor([[width / 2], [height / 2]], device=device)
 
 
+def reference() -> Any:
+    """torchvision's functions; importing them takes two seconds, which only these warps pay."""
+    return import_module("torchvision.transforms").functional
+
+
 def _affine(x: Tensor, shift: list[int], shear: list[float], centre: list[int] | None = None) -> Tensor:
     """torchvision's affine map without turning and scaling."""
-    moved: Tensor = reference.affine(x, angle=0.0, translate=shift, scale=1.0, shear=shear, center=centre)
+    moved: Tensor = reference().affine(x, angle=0.0, translate=shift, scale=1.0, shear=shear, center=centre)
     return moved
 
 
@@ -71,7 +77,7 @@ REFERENCES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "shear_y": lambda x, m: _affine(x, [0, 0], [0.0, _angle(m)], [0, 0]),
     "translate_x": lambda x, m: _affine(x, [int(m), 0], [0.0, 0.0]),
     "translate_y": lambda x, m: _affine(x, [0, int(m)], [0.0, 0.0]),
-    "rotate": lambda x, m: reference.rotate(x, m),
+    "rotate": lambda x, m: reference().rotate(x, m),
 }
 
 # (a, b, c, d, e, f): a pixel at (x, y) from the centre comes from (a x + b y + c, d x + e y + f).

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from itertools import combinations
 from string import ascii_lowercase
 
 import numpy as np
 import numpy.typing as npt
-from pyDOE3 import fracfact
 
 Matrix = npt.NDArray[np.float64]  # [cells, factors], -1 off and +1 on
 Effect = tuple[int, ...]  # one factor, or the two of an interaction
@@ -29,7 +29,8 @@ def fraction(factors: int, resolution: int) -> Matrix | None:
         if found:
             best = min(found, key=lambda words: _pattern(words, factors))
             generators = [_generator(best[2**i], base) for i in range(factors - base)]
-            matrix = np.asarray(fracfact(" ".join([*ascii_lowercase[:base], *generators])))
+            library = import_module("pyDOE3")  # a second, which only fractions pay
+            matrix = np.asarray(library.fracfact(" ".join([*ascii_lowercase[:base], *generators])))
             matrix.setflags(write=False)  # the cache hands it to everybody
             return matrix
     return None
