@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from trickbag.data import ImageSet
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams
-from trickbag.train.loop import epoch_order, train_step
+from trickbag.train.loop import epoch_order, feed, train_step
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
 
@@ -46,7 +46,7 @@ def ours(run: Session) -> Callable[[int], None]:
 
     def turn(count: int) -> None:
         for i in range(count):
-            train_step(run, 0, order[i % len(order)])
+            train_step(run, *feed(run, [(0, order[i % len(order)])]))
             run.step += 1
             run.clock.step()
 

@@ -20,8 +20,9 @@ from cifar_files import (
     write_parquet,
 )
 
-from trickbag.data import DATASETS, cifar
-from trickbag.data.unpickle import unpickle
+from trickbag.data import DATASETS
+from trickbag.data.sources import cifar
+from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as reference
 
 from trickbag.data import DATASETS
-from trickbag.data import folder as folder_module
+from trickbag.data.sources import folder as folder_module
 from trickbag.errors import InputError
 
 SHARED = Path(os.environ.get("TRICKBAG_SHARED", Path(__file__).parents[2] / "shared"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from cifar_files import CIFAR10_NAMES, encoded, random_batch, write_parquet
 
-from trickbag.data import cifar
+from trickbag.data.sources import cifar
 from trickbag.errors import InputError
 
 SHARED = Path(os.environ.get("TRICKBAG_SHARED", Path(__file__).parents[2] / "shared"))

@@ -26,7 +26,7 @@ from trickbag.train import (
     save_checkpoint,
     save_weights,
 )
-from trickbag.train.loop import epoch_order, train_step
+from trickbag.train.loop import epoch_order, feed, train_step
 from trickbag.tricks import CATALOGUE, GROUPS
 
 LOSSES = Path(__file__).parent / "golden" / "losses.json"
@@ -103,7 +103,7 @@ def advance(run: Session, steps: int) -> None:
     per_epoch = run.resolved.steps_per_epoch
     for step in range(run.step, run.step + steps):
         epoch, position = divmod(step, per_epoch)
-        train_step(run, epoch, epoch_order(run, epoch)[position])
+        train_step(run, *feed(run, [(epoch, epoch_order(run, epoch)[position])]))
         run.step += 1
 
 

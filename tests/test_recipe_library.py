@@ -9,7 +9,7 @@ from PIL import Image
 
 from trickbag.recipe import Machine, Recipe, apply, load_recipe, recipe_names
 from trickbag.train import Session, build_session, resolve
-from trickbag.train.loop import epoch_order, train_step
+from trickbag.train.loop import epoch_order, feed, train_step
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def steps(recipe: Recipe, machine: Machine, count: int, base: Path = Path()) -> 
     run = build_session(resolve(recipe, machine, base), 1, machine)
     run.model.train()
     for ids in epoch_order(run, 0)[:count]:
-        train_step(run, 0, ids)
+        train_step(run, *feed(run, [(0, ids)]))
         run.step += 1
     assert torch.isfinite(run.loss_sum)
     return run

@@ -15,7 +15,7 @@ from trickbag.losses import binary_cross_entropy
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams, images_of, numbered
 from trickbag.train import Session, Watch, build_session, resolve, save_weights, train
-from trickbag.train.loop import epoch_order, evaluated_network, loss_of, train_step, training_batch
+from trickbag.train.loop import epoch_order, evaluated_network, feed, loss_of, train_step, training_batch
 from trickbag.train.operations.batch import resized_side
 from trickbag.train.resolve import check_company
 
@@ -32,7 +32,7 @@ def run_steps_from(run: Session, first: int, count: int) -> None:
     """Steps of the first epoch."""
     run.model.train()
     for ids in epoch_order(run, 0)[first : first + count]:
-        train_step(run, 0, ids)
+        train_step(run, *feed(run, [(0, ids)]))
         run.step += 1
 
 
@@ -56,7 +56,7 @@ def test_repeated_augmentation(small: Recipe, machine: Machine) -> None:
     assert (images_of(copies) == images_of(copies[:, :1])).all()
     draws = Streams(1).images(0, copies.flatten()).uniform("flip").view(-1, 3)
     assert len(torch.unique(draws)) > 0.99 * draws.numel()
-    batch = training_batch(changed, 0, after[0])
+    batch = training_batch(changed, *feed(changed, [(0, after[0])]))
     assert torch.equal(batch.y, changed.store.labels[images_of(after[0])])
 
 
@@ -90,7 +90,7 @@ def test_auxiliary_heads_add_their_weighted_loss(small: Recipe, machine: Machine
     patch = {"model.name": "mine.py:two_heads", "loss.auxiliary": {"weight": 0.3}, "loss.label_smoothing": {}}
     recipe = apply(small, patch)
     run = build_session(resolve(recipe, machine, tmp_path), 1, machine)
-    batch = training_batch(run, 0, epoch_order(run, 0)[0])
+    batch = training_batch(run, *feed(run, [(0, epoch_order(run, 0)[0])]))
     logits, side = run.model(batch.x)
     losses = [F.cross_entropy(each, batch.y, label_smoothing=0.1) for each in (logits, side)]
     torch.testing.assert_close(loss_of(run, batch), losses[0] + 0.3 * losses[1])
@@ -107,7 +107,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(small: Recipe, machi
     for parts in (1, 3):  # 32 images in 3 unequal parts
         run = session(apply(small, {"step.accumulate": {"parts": parts}}), machine)
         run.model.eval()
-        batch = training_batch(run, 0, epoch_order(run, 0)[0])
+        batch = training_batch(run, *feed(run, [(0, epoch_order(run, 0)[0])]))
         loss = run.update.backward(lambda b, run=run: loss_of(run, b), batch)
         gradients.append([loss, *(p.grad for p in run.model.parameters())])
     for whole, parted in zip(*gradients, strict=True):
@@ -130,7 +130,7 @@ def test_sam_takes_the_gradient_of_the_worst_point_nearby(small: Recipe, machine
     """Foret et al. 2020, algorithm 1, by hand; weights and batch-norm statistics are those of the first pass."""
     run = session(apply(small, {"step.sam": {"rho": 0.1}}), machine)
     plain = session(small, machine)
-    batch = training_batch(run, 0, epoch_order(run, 0)[0])
+    batch = training_batch(run, *feed(run, [(0, epoch_order(run, 0)[0])]))
     run.model.train()
     plain.model.train()
     loss = run.update.backward(lambda b: loss_of(run, b), batch)
@@ -276,7 +276,7 @@ def test_training_images_grow(small: Recipe, machine: Machine) -> None:
     sides = []
     for step in (0, total // 2, round(0.8 * total), total - 1):
         run.step = step
-        batch = run.batch[0](training_batch(run, 0, ids))
+        batch = run.batch[0](training_batch(run, *feed(run, [(0, ids)])))
         sides.append(batch.x.shape[-1])
         assert torch.equal(batch.y, run.store.labels[ids])
     assert sides == [4, 6, 8, 8]
@@ -362,7 +362,7 @@ def test_a_step_of_sam_has_two_passes_with_the_same_draws(small: Recipe, machine
     patch |= {"model.dropout": 0.5, "step.sam": {"rho": 0.1}}
     run, other = (session(apply(small, patch), machine) for _ in range(2))
     run_steps(run, 1)
-    model, batch = other.model.train(), training_batch(other, 0, epoch_order(other, 0)[0])
+    model, batch = other.model.train(), training_batch(other, *feed(other, [(0, epoch_order(other, 0)[0])]))
     parameters = list(model.parameters())
     start = [p.detach().clone() for p in parameters]
     first = torch.autograd.grad(loss_of(other, batch), parameters)

@@ -11,7 +11,7 @@ from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, apply
 from trickbag.rng import Streams
 from trickbag.train import Session, Watch, build_session, resolve, train
-from trickbag.train.loop import epoch_order, train_step
+from trickbag.train.loop import epoch_order, feed, train_step
 
 SHIFTED = re.compile(r"downsample\.(\d)")
 
@@ -33,7 +33,7 @@ def run_steps(run: Session, count: int) -> None:
     epoch = 0
     while run.step < count:
         for ids in epoch_order(run, epoch)[: count - run.step]:
-            train_step(run, epoch, ids)
+            train_step(run, *feed(run, [(epoch, ids)]))
             run.step += 1
         epoch += 1
 

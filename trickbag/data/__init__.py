@@ -1,19 +1,25 @@
-"""Images: data sets and their cache, splits, batches, and the per-image operations of the sample seam."""
+"""Images: data sets, in memory or streamed, splits, batches, and the per-image operations of the sample seam."""
 
-from trickbag.data.cache import open_images
 from trickbag.data.images import ImageSet
+from trickbag.data.opening import open_images
 from trickbag.data.sample import SAMPLE_OPERATIONS, SampleOperation, told
 from trickbag.data.sources import DATASETS, Reader
 from trickbag.data.split import limit, split
-from trickbag.data.store import Store, centre_crop, channel_statistics
+from trickbag.data.statistics import channel_statistics
+from trickbag.data.store import MemoryStore, Store, centre_crop
+from trickbag.data.stream import StreamStore
+from trickbag.data.view import EncodedImages
 
 __all__ = [
     "DATASETS",
     "SAMPLE_OPERATIONS",
+    "EncodedImages",
     "ImageSet",
+    "MemoryStore",
     "Reader",
     "SampleOperation",
     "Store",
+    "StreamStore",
     "centre_crop",
     "channel_statistics",
     "limit",

@@ -1,48 +1,54 @@
-"""Decoding image files with threads (PIL releases the interpreter lock while it decodes)."""
+"""From encoded bytes to pixels: 8-bit RGB, whatever the file holds."""
 
 import io
-import os
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from trickbag.errors import InputError
 
-Item = TypeVar("Item")
+MAX_PIXELS = 89_478_485  # PIL's limit, above which it warns of a decompression bomb
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "La", "RGBa"}
 
-
-def decode(
-    items: Sequence[Item], read: Callable[[Item], Image.Image], height: int, width: int
-) -> NDArray[np.uint8]:
-    """uint8 [N, 3, height, width] of the RGB images that `read` returns; the first bad item's error."""
-    out = np.empty((len(items), 3, height, width), np.uint8)
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for i, image in enumerate(pool.map(read, items)):
-            out[i] = np.asarray(image).transpose(2, 0, 1)
-    return out
+Pixels = NDArray[np.uint8]  # [height, width, 3]
 
 
-def open_rgb(
-    source: Path | bytes, where: str, prepare: Callable[[Image.Image], Image.Image] | None = None
-) -> Image.Image:
-    """The 8-bit RGB image in a file or in bytes, after `prepare`; InputError with `where` if it has none.
+def decode(data: bytes, where: str, *, upright: bool = False) -> Pixels:
+    """The RGB pixels of an encoded image, uint8 [H, W, 3], as torchvision with PIL reads it.
 
-    Orientation tags are ignored, as in the field's class-folder readers.
+    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. Raises
+    InputError with `where` for what is no image, is damaged, has more than 8 bits per channel, or more than
+    `MAX_PIXELS` pixels.
     """
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            if image.mode in _EIGHT_BIT:
-                rgb = image.convert("RGB")
-                return prepare(rgb) if prepare else rgb
-            mode = image.mode
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(f"{image.width}×{image.height} pixels, more than {MAX_PIXELS:,}")
+                if image.mode in _EIGHT_BIT:
+                    rgb = image.convert("RGB")
+                    return np.asarray(ImageOps.exif_transpose(rgb) if upright else rgb)
+                mode = image.mode
     except Exception as error:  # PIL's decoders raise nearly everything on broken input
         raise InputError(f"{where}: the image cannot be read ({error}); replace or remove it") from error
     raise InputError(f"{where}: the image has mode {mode}; convert it to 8 bits per channel")
+
+
+def square(pixels: Pixels, side: int) -> Pixels:
+    """The centre square, uint8 [side, side, 3], after resizing the shorter side to `side`.
+
+    As torchvision's Resize (antialiased bilinear) and CenterCrop. Only the part that is kept is resized, so
+    that an image of 1×10000 pixels costs no more than others.
+    """
+    image = Image.fromarray(pixels)
+    short = min(image.size)
+    resized = [side * length // short for length in image.size]
+    starts = [round((length - side) / 2) for length in resized]
+    scales = [length / new for length, new in zip(image.size, resized, strict=True)]
+    left, top = (start * scale for start, scale in zip(starts, scales, strict=True))
+    right, bottom = ((start + side) * scale for start, scale in zip(starts, scales, strict=True))
+    box = (left, top, min(right, image.width), min(bottom, image.height))
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))

@@ -1,36 +1,50 @@
-"""Images and labels on the training device, served in batches of uint8 and normalised there."""
+"""Where a run's batches come from: the images in memory, or a stream of decoded ones (`data.stream`)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
+from trickbag.data.sample import SampleOperation
 from trickbag.errors import InputError
+from trickbag.rng import Streams, images_of
 
-_CHUNK_BYTES = 2**20  # of uint8 images: 8 MiB in float64
+Step = tuple[int, Tensor]  # epoch, and image ids int64 [B], `numbered` where some repeat
 
 
-def channel_statistics(images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and population sd per channel, float64 [C] on the [0, 255] scale, of the images `ids` alone.
+class Store(Protocol):
+    """What serves a run's images. Numbers do not depend on which store it is, nor on its threads."""
 
-    Sums of integers below 2^53 are exact in float64, so the order of the ids changes no digit.
-    """
-    channels, pixels = images.shape[1], images.shape[2] * images.shape[3]
-    total, squares = torch.zeros(2, channels, dtype=torch.float64)
-    for chunk in _chunks(ids, max(1, _CHUNK_BYTES // (channels * pixels))):
-        values = images.index_select(0, chunk).double()
-        total += values.sum((0, 2, 3))
-        squares += values.square_().sum((0, 2, 3))
-    count = len(ids) * pixels
-    variance = squares / count - (total / count).square()
-    if variance.min() <= 0:
-        raise InputError("the training images are constant in one channel and cannot be normalised")
-    return total / count, variance.sqrt()
+    @property
+    def mean(self) -> Tensor:
+        """Mean of the training images per channel, float32 [1, C, 1, 1], on the [0, 255] scale."""
+
+    @property
+    def sd(self) -> Tensor:
+        """Standard deviation of the training images per channel, as `mean`."""
+
+    def taking(
+        self, operations: Sequence[SampleOperation], streams: Streams
+    ) -> tuple["Store", list[SampleOperation]]:
+        """The store doing the first operations itself, where it does them faster, and those that are left."""
+
+    def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
+        """For each step its images uint8 or float32 [B, C, H, W] and labels int64 [B], on the device.
+
+        They are the caller's until the next ones are asked for. Closing the generator ends all work ahead of it.
+        """
+
+    def evaluation_batches(self, ids: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every image of `ids` once, in order, cut to the centre square, with its label."""
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """(x - mean) / sd as float32, for images on the [0, 255] scale."""
 
 
 @dataclass(frozen=True, eq=False)
-class Store:
+class MemoryStore:
     """Images uint8 [N, C, H, W] and labels int64 [N] on one device (on the CPU they may be memory-mapped).
 
     `mean` and `sd` are float32 [1, C, 1, 1]; `crop` is the side of the centre square used at evaluation.
@@ -53,18 +67,27 @@ class Store:
         device: torch.device | str = "cpu",
         crop: int | None = None,
         channels_last: bool = False,
-    ) -> "Store":
+    ) -> Self:
         """A store on `device` with the (mean, sd) of `channel_statistics`, or any others per channel."""
-        if crop is not None and not 1 <= crop <= min(images.shape[2:]):
-            height, width = images.shape[2:]
-            raise InputError(f"crop {crop} does not fit into the images, which are {height}×{width}")
+        check_crop(crop, images.shape[2], images.shape[3])
         mean, sd = (value.to(device, torch.float32).view(1, -1, 1, 1) for value in statistics)
         return cls(images.to(device), labels.to(device), mean, sd, crop, channels_last)
 
-    def holding(self, images: Tensor, labels: Tensor) -> "Store":
+    def holding(self, images: Tensor, labels: Tensor) -> Self:
         """A store like this one for other images, which are normalised as these are."""
         device = self.images.device
         return replace(self, images=images.to(device), labels=labels.to(device))
+
+    def taking(
+        self, operations: Sequence[SampleOperation], streams: Streams
+    ) -> tuple[Store, list[SampleOperation]]:
+        """The store as it is, and all the operations."""
+        return self, list(operations)
+
+    def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
+        """The images and labels of each step."""
+        for _, ids in steps:
+            yield self.batch(images_of(ids))
 
     def batch(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The images uint8 [B, C, H, W] and labels int64 [B] of `ids` (int64 [B], on any device)."""
@@ -73,17 +96,28 @@ class Store:
 
     def evaluation_batches(self, ids: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image of `ids` once, in order, as `batch` gives them, cut to the centre square."""
-        for chunk in _chunks(ids, batch_size):
+        for chunk in chunks(ids, batch_size):
             x, y = self.batch(chunk)
             yield (x if self.crop is None else centre_crop(x, self.crop)), y
 
     def normalise(self, x: Tensor) -> Tensor:
         """(x - mean) / sd as float32, for uint8 or float32 images on the [0, 255] scale."""
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return x.float().sub(self.mean).div_(self.sd).contiguous(memory_format=layout)
+        return normalised(x, self.mean, self.sd, self.channels_last)
 
 
-def _chunks(ids: Tensor, size: int) -> Iterator[Tensor]:
+def normalised(x: Tensor, mean: Tensor, sd: Tensor, channels_last: bool) -> Tensor:
+    """(x - mean) / sd as float32 [B, C, H, W] in a memory layout, for images on the [0, 255] scale."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return x.float().sub(mean).div_(sd).contiguous(memory_format=layout)
+
+
+def check_crop(crop: int | None, height: int, width: int) -> None:
+    """InputError for a centre square larger than the images."""
+    if crop is not None and not 1 <= crop <= min(height, width):
+        raise InputError(f"crop {crop} does not fit into the images, which are {height}×{width}")
+
+
+def chunks(ids: Tensor, size: int) -> Iterator[Tensor]:
     """The ids in pieces of `size`; the last may be smaller."""
     for start in range(0, len(ids), size):
         yield ids[start : start + size]

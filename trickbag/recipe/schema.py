@@ -175,6 +175,15 @@ class Machine(Frozen):
         validate_default=True,
         description="Where decoded images are kept for sharing.",
     )
+    memory_gib: float | None = Field(
+        None,
+        ge=0,
+        description="Encoded images are held decoded in memory where they take at most so many GiB; null: half of "
+        "the free memory.",
+    )
+    loaders: int | None = Field(
+        None, ge=1, description="Threads that decode streamed images; null: as many as the cores allow."
+    )
     keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
     checkpoint_seconds: float = Field(
         60.0, ge=0, le=300, description="Time between two checkpoints of a run."

@@ -36,6 +36,7 @@ class Timings(Frozen):
     train_steps: int  # steps inside train_seconds
     startup_seconds: float  # building, first step and compilation
     evaluate_seconds: float
+    wait_seconds: float = 0.0  # of train_seconds, spent waiting for images
 
 
 class RunRecord(Frozen):

@@ -10,7 +10,7 @@ import torch
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, leaves, validate
 from trickbag.records.plan import Arm, Plan
-from trickbag.train import Session, build_session, epoch_order, own_place, resolve, train_step
+from trickbag.train import Session, build_session, epoch_order, feed, own_place, resolve, train_step
 
 WARM_UP = 2  # steps; the first ones allocate memory and choose kernels
 LEAST, MOST = 3, 50  # steps that are timed
@@ -85,7 +85,7 @@ def _steps(session: Session, batches: torch.Tensor, least: int, seconds: float) 
     """Train for some steps; mean seconds per step."""
     started, count = session.clock.now(), 0
     while count < least or (count < MOST and session.clock.now() - started < seconds):
-        train_step(session, 0, batches[count % len(batches)])
+        train_step(session, *feed(session, [(0, batches[count % len(batches)])]))
         count += 1
     return (session.clock.now() - started) / count
 

@@ -4,7 +4,7 @@ from trickbag.train.catalogue import CATALOGUE, find_own, is_own
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits
 from trickbag.train.lap import lap, start_session
-from trickbag.train.loop import Outcome, Watch, epoch_order, train, train_step
+from trickbag.train.loop import Outcome, Watch, epoch_order, feed, train, train_step
 from trickbag.train.resolve import device_of, resolve
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
@@ -21,6 +21,7 @@ __all__ = [
     "build_session",
     "device_of",
     "epoch_order",
+    "feed",
     "find_own",
     "is_own",
     "lap",

@@ -19,6 +19,7 @@ class Clock:
     train_steps: int = 0
     startup_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+    wait_seconds: float = 0.0
     _mark: float = field(default=0.0, repr=False)
     _steps: int = field(default=0, repr=False)
     _cold: bool = field(default=True, repr=False)
@@ -62,6 +63,14 @@ class Clock:
         yield
         self.evaluate_seconds += self.now() - started
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time what training waits for its images; the first step of the process, all start-up, is left out."""
+        started = perf_counter()
+        yield
+        if not self._cold:
+            self.wait_seconds += perf_counter() - started
+
     def timings(self) -> Timings:
         """The record of the times so far."""
         return Timings(
@@ -69,6 +78,7 @@ class Clock:
             train_steps=self.train_steps,
             startup_seconds=self.startup_seconds,
             evaluate_seconds=self.evaluate_seconds,
+            wait_seconds=self.wait_seconds,
         )
 
     def resume(self, timings: Timings) -> None:

@@ -6,7 +6,7 @@ from time import perf_counter
 from torch import Tensor
 
 from trickbag.recipe import Machine
-from trickbag.train.loop import epoch_order, train_step
+from trickbag.train.loop import epoch_order, feed, train_step
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session, set_backends
 
@@ -32,21 +32,20 @@ def lap(session: Session, steps: int) -> float:
     _steps(session, 1)
     upcoming = list(_upcoming(session, steps))
     started = session.clock.now()
-    for epoch, ids in upcoming:
-        _step(session, epoch, ids)
+    _go(session, upcoming)
     return session.clock.now() - started
 
 
 def _steps(session: Session, count: int) -> None:
     """Do the next `count` steps."""
-    for epoch, ids in list(_upcoming(session, count)):
-        _step(session, epoch, ids)
+    _go(session, list(_upcoming(session, count)))
 
 
-def _step(session: Session, epoch: int, ids: Tensor) -> None:
-    """Do one step, and stand before the next; the first follows the last."""
-    train_step(session, epoch, ids)
-    session.step = (session.step + 1) % session.resolved.total_steps
+def _go(session: Session, steps: list[tuple[int, Tensor]]) -> None:
+    """Do these steps, and stand before the next; the first follows the last."""
+    for fed in feed(session, steps):
+        train_step(session, fed)
+        session.step = (session.step + 1) % session.resolved.total_steps
 
 
 def _upcoming(session: Session, count: int) -> Iterator[tuple[int, Tensor]]:

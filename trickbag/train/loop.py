@@ -1,18 +1,19 @@
 """The loop: straight down the page, the whole step visible, nothing optional in it but the seams."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from trickbag.records.run import EpochRow
-from trickbag.rng import images_of, numbered
+from trickbag.rng import numbered
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits, evaluate
 from trickbag.train.seams import Batch, set_lr
@@ -28,6 +29,15 @@ class Outcome:
     status: Literal["done", "diverged", "interrupted"]
     validation: Bits | None = None
     test: Bits | None = None
+
+
+class Fed(NamedTuple):
+    """The images of one step, as the store serves them."""
+
+    epoch: int
+    ids: Tensor  # int64 [B], `numbered` where some repeat
+    x: Tensor  # uint8 or float32 [B, C, H, W] on the [0, 255] scale
+    y: Tensor  # int64 [B]
 
 
 @dataclass
@@ -67,8 +77,9 @@ def train_epoch(session: Session, watch: Watch) -> bool:
     done = session.step - epoch * session.resolved.steps_per_epoch
     session.model.train()
     session.clock.start()
-    for ids in epoch_order(session, epoch)[done:]:
-        train_step(session, epoch, ids)
+    order = epoch_order(session, epoch)[done:]
+    for fed in feed(session, [(epoch, ids) for ids in order]):
+        train_step(session, fed)
         session.step += 1
         session.clock.step()
         watch.on_step(session.step)
@@ -96,9 +107,18 @@ def epoch_order(session: Session, epoch: int) -> Tensor:
     return ids[: steps * batch].view(steps, batch).to(session.device)
 
 
-def train_step(session: Session, epoch: int, ids: Tensor) -> None:
-    """One optimizer step on the images `ids` (int64 [B])."""
-    batch = training_batch(session, epoch, ids)
+def feed(session: Session, steps: Sequence[tuple[int, Tensor]]) -> Iterator[Fed]:
+    """The images of each step (epoch, image ids int64 [B]), with the time that was waited for them noted."""
+    with closing(session.store.batches(steps)) as batches:
+        for epoch, ids in steps:
+            with session.clock.waiting():
+                x, y = next(batches)
+            yield Fed(epoch, ids, x, y)
+
+
+def train_step(session: Session, fed: Fed) -> None:
+    """One optimizer step on the images of `fed`."""
+    batch = training_batch(session, fed)
     for mix in session.batch:
         batch = mix(batch)
     set_lr(session.optimizer, session.lr(session.step))
@@ -107,13 +127,12 @@ def train_step(session: Session, epoch: int, ids: Tensor) -> None:
         session.average.update(session.model, session.step)
 
 
-def training_batch(session: Session, epoch: int, ids: Tensor) -> Batch:
-    """The images `ids` (int64 [B]), each augmented by its own draws, and normalised."""
-    x, y = session.store.batch(images_of(ids) if session.order else ids)
-    draws = session.streams.images(epoch, ids)
+def training_batch(session: Session, fed: Fed) -> Batch:
+    """The images as they were fed, each augmented by its own draws, and normalised."""
+    x, draws = fed.x, session.streams.images(fed.epoch, fed.ids)
     for augment in session.sample:
         x = augment(x, draws)
-    return Batch(session.store.normalise(x), y, session.step)
+    return Batch(session.store.normalise(x), fed.y, session.step)
 
 
 def loss_of(session: Session, batch: Batch) -> Tensor:
@@ -148,12 +167,9 @@ def close_epoch(session: Session) -> EpochRow:
 
 def evaluate_on(session: Session, part: Literal["validation", "test"]) -> Bits:
     """The bits of the validation or the test images, in the precision of the recipe."""
-    images, store, ids = session.resolved.images, session.store, session.resolved.validation_ids
+    store, ids = session.store, session.resolved.validation_ids
     if part == "test":
-        store, ids = (
-            store.holding(images.test_images, images.test_labels),
-            torch.arange(len(images.test_labels)),
-        )
+        store, ids = session.test_store, torch.arange(len(session.resolved.images.test_labels))
     session.model.eval()
     with session.clock.evaluating(), session.autocast:
         batches = ((store.normalise(x), y) for x, y in store.evaluation_batches(ids, EVALUATION_BATCH))
@@ -166,5 +182,6 @@ def evaluated_network(session: Session) -> nn.Module:
         return session.model
     epoch = max(0, session.step - 1) // session.resolved.steps_per_epoch
     torch.manual_seed(session.streams.key("average", epoch))
-    batches = (training_batch(session, epoch, ids).x for ids in epoch_order(session, epoch))
+    steps = [(epoch, ids) for ids in epoch_order(session, epoch)]
+    batches = (training_batch(session, fed).x for fed in feed(session, steps))
     return session.average.network(batches) or session.model

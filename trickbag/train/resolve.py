@@ -49,16 +49,20 @@ def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
     with own_code(data.name, "data.name"):
-        images = _open(data.name, factory, json.dumps(args), machine.data_root, machine.cache.expanduser())
+        images = _open(
+            data.name, factory, json.dumps(args), machine.data_root, machine.cache, machine.memory_gib
+        )
     if data.digest not in (None, images.digest):
         raise InputError(f"data: the images of {data.name} are not those that the recipe was resolved with")
     return images
 
 
 @lru_cache(maxsize=4)  # the arms of a study share their images
-def _open(name: str, factory: Factory, args: str, root: Path | None, cache: Path) -> ImageSet:
+def _open(
+    name: str, factory: Factory, args: str, root: Path | None, cache: Path, memory_gib: float | None
+) -> ImageSet:
     """`open_images`, once per process."""
-    return open_images(name, root, json.loads(args), cache, reader=factory)
+    return open_images(name, root, json.loads(args), cache, reader=factory, memory_gib=memory_gib)
 
 
 def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:

@@ -45,4 +45,4 @@ class Resolved:
     @property
     def in_channels(self) -> int:
         """Channels of an image."""
-        return self.images.train_images.shape[1]
+        return self.images.channels

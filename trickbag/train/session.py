@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trickbag.averaging import Average
-from trickbag.data import SampleOperation, Store, channel_statistics, told
+from trickbag.data import SampleOperation, Store, told
 from trickbag.models import Family, build_model, input_statistics
 from trickbag.optim import build_optimizer
 from trickbag.recipe import Machine, Recipe, steps
@@ -27,6 +27,7 @@ from trickbag.train.operations import cross_entropy_loss
 from trickbag.train.resolve import device_of
 from trickbag.train.resolved import Resolved
 from trickbag.train.seams import BatchOperation, Context, Loss, Network, Order
+from trickbag.train.stores import build_stores
 from trickbag.train.trial import model_parts
 from trickbag.train.update import ScaledBackward, Update
 
@@ -41,7 +42,8 @@ class Session:
     resolved: Resolved
     streams: Streams
     device: torch.device
-    store: Store
+    store: Store  # of the training images, which hold the validation images
+    test_store: Store
     model: nn.Module
     forward: nn.Module  # the model, compiled where the recipe says so
     optimizer: torch.optim.Optimizer
@@ -85,7 +87,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     if device.type == "cpu":
         keep_freed_memory()
     model = build_model(*model_parts(recipe, resolved, resolved.base), streams=streams).to(device)
-    store = _store(resolved, model, device)
+    store, test_store = build_stores(resolved, input_statistics(model), machine, device)
     if recipe.precision.channels_last:
         model = model.to(memory_format=torch.channels_last)
     context = Context(
@@ -103,18 +105,21 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     for build in _operations(resolved, "surgery"):
         model = build(context, model)
     optimizer = _optimizer(resolved, model, streams)
+    operations = [told(build(), store.mean) for build in _operations(resolved, "sample")]
+    store, sample = store.taking(operations, streams)
     scaler = torch.amp.GradScaler(device.type) if recipe.precision.dtype == "fp16" else None
     return Session(
         resolved=resolved,
         streams=streams,
         device=device,
         store=store,
+        test_store=test_store,
         model=model,
         forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
         optimizer=optimizer,
         factor=_schedule(resolved),
         order=[build(context) for build in _operations(resolved, "order")],
-        sample=[told(build(), store.mean) for build in _operations(resolved, "sample")],
+        sample=sample,
         batch=[build(context) for build in _operations(resolved, "batch")],
         loss=_loss(resolved, context),
         update=_update(resolved, context, Update(model, optimizer, scaler=scaler)),
@@ -125,22 +130,6 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         clock=clock,
         draws_itself=bool(recipe.surgery) or not isinstance(model, Family) or model.draws,
         loss_sum=torch.zeros((), device=device),
-    )
-
-
-def _store(resolved: Resolved, model: nn.Module, device: torch.device) -> Store:
-    """The training and validation images, normalised by the training images alone.
-
-    A pretrained network gets them normalised as its weights know them.
-    """
-    images, recipe = resolved.images, resolved.recipe
-    return Store.build(
-        images.train_images,
-        images.train_labels,
-        input_statistics(model) or channel_statistics(images.train_images, resolved.train_ids),
-        device=device,
-        crop=recipe.data.crop,
-        channels_last=recipe.precision.channels_last,
     )
 
 

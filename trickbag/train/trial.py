@@ -76,7 +76,7 @@ def try_augmentation(recipe: Recipe, resolved: Resolved, base: Path) -> torch.Si
     Returns the shape of what comes out.
     """
     ids = resolved.train_ids[:2]
-    x, draws = resolved.images.train_images[ids], Streams(0).images(0, ids)
+    x, draws = resolved.images.some(ids), Streams(0).images(0, ids)
     for name, given in sorted(recipe.sample.items()):
         factory = find("sample", name, base, "sample")
         if not is_own(name):  # a user's own may be slow, or wrong in ways that are a run's outcome
@@ -114,7 +114,7 @@ def other_shapes(recipe: Recipe, resolved: Resolved, shape: torch.Size) -> list[
     if growing := recipe.batch.get("progressive_resizing"):
         first = [resized_side(side, growing["start"], growing["multiple"]) for side in (height, width)]
         found.append((torch.Size([*lead, *first]), True))
-    crop, whole = recipe.data.crop, resolved.images.train_images.shape[2:]
+    crop, whole = recipe.data.crop, resolved.images.size
     scale = recipe.predict.get("resize", {}).get("scale", 1.0)
     sides = [scaled_side(side, scale) for side in (whole if crop is None else (crop, crop))]
     if sides != [height, width]:

@@ -1,7 +1,9 @@
 """Image data sets as Parquet files in the Hugging Face layout: image struct{bytes, path}, integer labels."""
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
 
-from trickbag.data.decode import decode, open_rgb
+from trickbag.data.decode import Pixels, decode
 from trickbag.errors import InputError
 
 _IMAGE_COLUMNS = ("img", "image")
@@ -67,8 +68,12 @@ def _read_file(
         raise InputError(
             f"{path}: cannot be read as images (struct with bytes) and labels: {error}"
         ) from error
+    out = np.empty((len(images), 3, height, width), np.uint8)
     read = partial(_image, path=path, images=images, height=height, width=width)
-    return decode(range(len(images)), read, height, width), labels
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for row, pixels in enumerate(pool.map(read, range(len(images)))):
+            out[row] = pixels.transpose(2, 0, 1)
+    return out, labels
 
 
 def _schema(path: Path) -> pa.Schema:
@@ -79,12 +84,11 @@ def _schema(path: Path) -> pa.Schema:
         raise InputError(f"{path}: is not a readable Parquet file: {error}") from error
 
 
-def _image(row: int, *, path: Path, images: list[bytes], height: int, width: int) -> Image.Image:
+def _image(row: int, *, path: Path, images: list[bytes], height: int, width: int) -> Pixels:
     """The decoded image of a row, of the size the data set has."""
-
-    def check(image: Image.Image) -> Image.Image:
-        if image.size != (width, height):
-            raise ValueError(f"it is {image.size[0]}×{image.size[1]}, expected {width}×{height}")
-        return image
-
-    return open_rgb(images[row], f"{path}, row {row}", check)
+    where = f"{path}, row {row}"
+    pixels = decode(images[row], where)
+    if pixels.shape[:2] != (height, width):
+        found = f"{pixels.shape[1]}×{pixels.shape[0]}"
+        raise InputError(f"{where}: the image cannot be read (it is {found}, expected {width}×{height})")
+    return pixels

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trickbag.data.images import ImageSet
-from trickbag.data.parquet import class_names, parquet_files, read_parquet
-from trickbag.data.unpickle import unpickle
+from trickbag.data.sources.parquet import class_names, parquet_files, read_parquet
+from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 
 _PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"

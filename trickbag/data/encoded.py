@@ -1,0 +1,160 @@
+"""Images as they lie on disk: encoded bytes, read one by one, in any order and from any thread."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trickbag.errors import InputError
+
+
+class Names(Sequence[str]):
+    """Many strings as two arrays: a million names in a few tens of megabytes, or mapped from a file."""
+
+    def __init__(self, text: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
+        """`text` holds the UTF-8 of all names, one behind the other; `ends` where each one ends."""
+        self.text, self.ends = text, ends
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> "Names":
+        """The packed form of some strings."""
+        encoded = [os.fsencode(name) for name in names]
+        ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), ends)
+
+    def __len__(self) -> int:
+        """How many names."""
+        return len(self.ends)
+
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+    def __getitem__(self, i: int | slice) -> str | list[str]:
+        """Name number `i`, or several."""
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        if not -len(self) <= i < len(self):
+            raise IndexError(i)
+        i %= len(self)
+        start = int(self.ends[i - 1]) if i else 0
+        return os.fsdecode(self.text[start : int(self.ends[i])].tobytes())
+
+
+class Encoded(Protocol):
+    """Random access to encoded images."""
+
+    @property
+    def names(self) -> Names:
+        """The name of every image below the place where they all lie."""
+
+    def __len__(self) -> int:
+        """How many images."""
+
+    def read(self, i: int) -> bytes:
+        """The bytes of image `i`; may be called from several threads. Raises OSError or InputError."""
+
+    def where(self, i: int) -> str:
+        """Where image `i` lies, for messages."""
+
+    def identity(self) -> str:
+        """A digest of what tells, without reading the images, whether they changed: paths, sizes, times."""
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """A file for each image; `names` are paths below `root`."""
+
+    root: Path
+    names: Names
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self.names)
+
+    def read(self, i: int) -> bytes:
+        """The content of file `i`."""
+        with open(self.where(i), "rb") as file:
+            return file.read()
+
+    def where(self, i: int) -> str:
+        """The path of file `i`."""
+        return os.path.join(self.root, self.names[i])
+
+    def identity(self) -> str:
+        """A digest of all paths, sizes and times of change."""
+        digest = hashlib.sha256(os.fsencode(self.root.resolve()))
+        for name in self.names:
+            stat = os.stat(os.path.join(self.root, name))
+            digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """Images as stretches of one file: the members of an uncompressed archive, or a prepared file."""
+
+    path: Path
+    starts: NDArray[np.int64]  # [N], bytes
+    lengths: NDArray[np.int64]  # [N], bytes
+    names: Names
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self.starts)
+
+    def read(self, i: int) -> bytes:
+        """The bytes of image `i`; InputError where the file is shorter than it was."""
+        length = int(self.lengths[i])
+        data = os.pread(self._file, length, int(self.starts[i]))
+        if len(data) < length:
+            raise InputError(f"{self.where(i)}: the file is cut off; prepare it again")
+        return data
+
+    def where(self, i: int) -> str:
+        """The file and the name in it."""
+        return f"{self.path}: {self.names[i]}"
+
+    def identity(self) -> str:
+        """A digest of the file's path, size and time of change."""
+        stat = self.path.stat()
+        text = f"{self.path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+        return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+    @cached_property
+    def _file(self) -> int:
+        """The open file, until the process ends."""
+        return os.open(self.path, os.O_RDONLY)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The encoded images of one part of a data set, training or test, with their labels int64 [N]."""
+
+    images: Encoded
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An encoded data set as a reader finds it; in each part sorted by class, then by name."""
+
+    train: Labelled
+    test: Labelled
+    classes: tuple[str, ...]
+
+    @property
+    def parts(self) -> dict[str, Labelled]:
+        """The parts by name."""
+        return {"train": self.train, "test": self.test}
+
+
+def no_images() -> Labelled:
+    """A part without images."""
+    return Labelled(Files(Path(), Names.of([])), np.empty(0, np.int64))

@@ -1,0 +1,68 @@
+"""Mean and standard deviation of the training images per channel, for normalising."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trickbag.data.images import ImageSet
+from trickbag.data.store import chunks
+from trickbag.data.view import EncodedImages
+from trickbag.errors import InputError
+from trickbag.rng import Streams
+
+MOST_PIXELS = 2**29  # 8,192 images of 256×256: the mean is known to a third of a grey level
+_CHUNK_BYTES = 2**20  # of uint8 images: 8 MiB in float64
+
+
+def channel_statistics(images: ImageSet, ids: Tensor, cache: Path | None = None) -> tuple[Tensor, Tensor]:
+    """Mean and population sd per channel, float64 [C] on the [0, 255] scale, of the training images `ids` alone.
+
+    Of large sets a random part is taken, the same however the images are held. What was decoded for it is
+    kept in `cache`. Sums of integers below 2^53 are exact in float64, so the order of the ids changes no digit.
+    """
+    height, width = images.size
+    ids = _some(ids, max(1, MOST_PIXELS // (height * width)))
+    if cache is None or not isinstance(images.train_images, EncodedImages):
+        return _statistics(images, ids)
+    view = images.train_images.view
+    what = repr((images.digest, images.size, view.exif, view.bad_files)).encode() + ids.numpy().tobytes()
+    path = cache / f"statistics-{hashlib.sha256(what).hexdigest()[:16]}.json"
+    if not path.exists():
+        mean, sd = _statistics(images, ids)
+        _keep(path, json.dumps([mean.tolist(), sd.tolist()]))
+    mean, sd = torch.tensor(json.loads(path.read_text()), dtype=torch.float64)
+    return mean, sd
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file whole; several processes may do it at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{id(text)}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _some(ids: Tensor, count: int) -> Tensor:
+    """At most `count` of the ids: those with the smallest keys, each a function of the id alone."""
+    if len(ids) <= count:
+        return ids
+    return ids[Streams(0).images(0, ids).bits("statistics")[:, 0].argsort()[:count]].sort().values
+
+
+def _statistics(images: ImageSet, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """The statistics of exactly the images `ids`."""
+    pixels = images.size[0] * images.size[1]
+    total, squares = torch.zeros(2, images.channels, dtype=torch.float64)
+    for chunk in chunks(ids, max(1, _CHUNK_BYTES // (images.channels * pixels))):
+        values = images.some(chunk).double()
+        total += values.sum((0, 2, 3))
+        squares += values.square_().sum((0, 2, 3))
+    count = len(ids) * pixels
+    variance = squares / count - (total / count).square()
+    if variance.min() <= 0:
+        raise InputError("the training images are constant in one channel and cannot be normalised")
+    return total / count, variance.sqrt()

@@ -1,0 +1,134 @@
+"""How encoded images become pixels: what a recipe says of it, and the images seen so."""
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trickbag.data.decode import Pixels, decode, square
+from trickbag.data.encoded import Encoded
+from trickbag.data.index import Index
+from trickbag.errors import InputError
+
+USUAL_SIDE = 256  # of the centre square of images that differ in size, as ImageNet is evaluated
+GREY = 128  # what a tolerated bad file shows
+
+
+@dataclass(frozen=True)
+class View:
+    """What a recipe says about decoding; part of the fingerprint, since it changes the images.
+
+    `resize`: the shorter side is resized to it and the centre square kept; null: the images' own size where
+    they all have one, else 256. `form`: `squares`, every image is that square, also for training; `originals`:
+    a random resized crop is cut from the original image, and only evaluation sees the square. `exif`: whether
+    the orientation tag is applied. `bad_files`: how many undecodable files are shown as grey images instead of
+    ending the run.
+    """
+
+    resize: int | None = None
+    form: Literal["squares", "originals"] = "squares"
+    exif: Literal["ignore", "apply"] = "ignore"
+    bad_files: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        if self.resize is not None and self.resize < 1:
+            raise InputError(f"data.resize: {self.resize}; it must be at least 1 pixel")
+        for name, known in (("form", ("squares", "originals")), ("exif", ("ignore", "apply"))):
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"data.{name}: {getattr(self, name)!r}; it can be {known[0]!r} or {known[1]!r}"
+                )
+        if self.bad_files < 0:
+            raise InputError(f"data.bad_files: {self.bad_files}; it must be 0 or more")
+
+    def side(self, index: Index) -> tuple[int, int]:
+        """Height and width of a whole image, as it is seen when nothing is cut from it."""
+        if self.resize is not None:
+            return self.resize, self.resize
+        sizes = np.unique(self.sizes(index), axis=0)
+        sizes = sizes[sizes.all(axis=1)]  # but those of files that are no images
+        if len(sizes) != 1:
+            return USUAL_SIDE, USUAL_SIDE
+        height, width = sizes[0].tolist()
+        return height, width
+
+    def sizes(self, index: Index) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+        """Height and width of every image, int32 [N, 2], as decoded."""
+        if self.exif == "ignore":
+            return index.sizes
+        lying = (np.asarray(index.orientation) >= 5)[:, None]
+        return np.where(lying, index.sizes[:, ::-1], index.sizes)
+
+
+class Tolerance:
+    """Counts the bad files of a run, each once, and ends it where there are more than the recipe tolerates."""
+
+    def __init__(self, limit: int) -> None:
+        """Tolerate `limit` files."""
+        self.limit, self.seen = limit, dict[str, str]()
+        self._lock = Lock()
+
+    def note(self, where: str, error: InputError) -> None:
+        """Note a bad file; raises its error, or one that counts them, where there are too many."""
+        with self._lock:
+            self.seen[where] = str(error)
+            if self.limit == 0:
+                raise error
+            if len(self.seen) > self.limit:
+                raise InputError(
+                    f"{error}; it is bad file number {len(self.seen)}, and data.bad_files tolerates {self.limit}"
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedImages:
+    """The encoded images of one part, decoded as the view says whenever they are asked for."""
+
+    encoded: Encoded
+    index: Index
+    view: View
+    side: tuple[int, int]
+    bad: Tolerance
+
+    def __len__(self) -> int:
+        """How many images."""
+        return len(self.index)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """[N, 3, H, W] as the tensor of the whole images would have it."""
+        return (len(self), 3, *self.side)
+
+    def pixels(self, i: int) -> Pixels:
+        """Image `i` in full, uint8 [H, W, 3]; a tolerated bad file is a grey image of the size it should have."""
+        where = self.encoded.where(i)
+        try:
+            return decode(self._read(i, where), where, upright=self.view.exif == "apply")
+        except InputError as error:
+            self.bad.note(where, error)
+            return np.full((*self.size(i), 3), GREY, np.uint8)
+
+    def size(self, i: int) -> tuple[int, int]:
+        """Height and width of image `i`; of a whole image where its header cannot be read."""
+        height, width = self.index.sizes[i].tolist()
+        if self.view.exif == "apply" and self.index.orientation[i] >= 5:
+            height, width = width, height
+        return (height, width) if height else self.side
+
+    def whole(self, i: int) -> Tensor:
+        """Image `i` as it is seen when nothing is cut from it, uint8 [3, H, W]."""
+        pixels = self.pixels(i)
+        if pixels.shape[:2] != self.side:
+            pixels = square(pixels, self.side[0])
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+    def _read(self, i: int, where: str) -> bytes:
+        """The bytes of image `i`; InputError where they cannot be had."""
+        try:
+            return self.encoded.read(i)
+        except OSError as error:
+            raise InputError(f"{where}: cannot be read: {error.strerror or error}") from error
