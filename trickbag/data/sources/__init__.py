@@ -14,7 +14,7 @@ from trickbag.data.sources import cifar
 from trickbag.data.sources.cifar import cifar10, cifar100
 from trickbag.data.sources.digits import digits
 from trickbag.data.sources.folder import class_folder
-from trickbag.data.sources.parquet_rows import parquet_rows
+from trickbag.data.sources.shards import parquet_rows
 from trickbag.data.view import View
 
 Reader = Callable[..., ImageSet]  # (root: Path | None, *, arguments of its own) -> ImageSet
