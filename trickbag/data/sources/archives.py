@@ -106,7 +106,7 @@ def check_single(names: Iterable[str], where: str) -> None:
 
 def _block(read: Read, end: int, where: str, position: int) -> bytes:
     """The header at an offset, its checksum tested; nothing where the archive ends."""
-    block = read(_BLOCK, position) if position + _BLOCK <= end else b""
+    block = read(max(0, min(_BLOCK, end - position)), position)
     if len(block) == _BLOCK and not any(block):
         return b""
     # The sum of all bytes, with spaces in place of the sum itself. Adler-32 holds it modulo 65521 in its lower

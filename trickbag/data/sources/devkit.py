@@ -1,8 +1,6 @@
 """ImageNet's development kit: which class each validation image has."""
 
 import gzip
-import importlib
-import io
 import re
 import zlib
 from collections.abc import Callable
@@ -10,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from trickbag.data.sources.archives import tar_members
+from trickbag.data.sources.matlab import MOST_BYTES, read_structures
 from trickbag.errors import InputError
 
 ARCHIVE = "ILSVRC2012_devkit_t12.tar.gz"
 FOLDER = "ILSVRC2012_devkit_t12"
 _META = "data/meta.mat"
 _TRUTH = "data/ILSVRC2012_validation_ground_truth.txt"
-_MOST_BYTES = (
-    64 * 2**20
-)  # of the unpacked kit, and of the unpacked meta.mat; the official ones are far smaller
-_COMPRESSED = 15  # the type of an element of a MAT file that zlib has packed
+_MOST_BYTES = 64 * 2**20  # of the unpacked kit; the official one has 2.5 million, packed
 
 
 def validation_classes(home: Path) -> list[str]:
@@ -45,8 +41,13 @@ def _in_folder(folder: Path) -> tuple[Callable[[str], bytes], str]:
     """How to read an extracted file, and how its name begins in messages."""
 
     def read(name: str) -> bytes:
-        with (folder / name).open("rb") as file:
-            return file.read(_MOST_BYTES)
+        try:
+            with (folder / name).open("rb") as file:
+                return file.read(MOST_BYTES)
+        except OSError as error:
+            raise InputError(
+                f"{folder / name}: cannot be read: {error.strerror}; take the official kit"
+            ) from None
 
     return read, f"{folder}/"
 
@@ -73,40 +74,20 @@ def _in_archive(path: Path) -> tuple[Callable[[str], bytes], str]:
 
 def _wnids(data: bytes, where: str) -> dict[int, str]:
     """ILSVRC2012 id → wnid of the classes without children, of which the images are."""
-    _check_size(data, where)
     try:
-        # Imported here since it costs 0.2 s, and only this file needs it.
-        synsets = importlib.import_module("scipy.io").loadmat(io.BytesIO(data), variable_names=["synsets"])[
-            "synsets"
-        ]
-        return dict(_leaf(synset) for synset in synsets.ravel() if int(synset["num_children"].item()) == 0)
-    except Exception as error:  # scipy's parser raises nearly everything on broken input
-        raise InputError(f"{where}: cannot be read as the kit's list of classes: {error!r}") from None
+        synsets = read_structures(data, "synsets", where)
+        return dict(_leaf(synset) for synset in synsets if synset["num_children"] == [0])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{where}: is not the kit's list of classes: {error}; take the official kit"
+        ) from None
 
 
-def _leaf(synset: Any) -> tuple[int, str]:
+def _leaf(synset: dict[str, Any]) -> tuple[int, str]:
     """Id and wnid of an entry; ValueError where they are not that."""
-    wnid = synset["WNID"].item()
+    (number,), wnid = synset["ILSVRC2012_ID"], synset["WNID"]
     if not isinstance(wnid, str) or not re.fullmatch(r"n\d{8}", wnid):
         raise ValueError(f"{wnid!r} is no wnid")
-    return int(synset["ILSVRC2012_ID"].item()), wnid
-
-
-def _check_size(data: bytes, where: str) -> None:
-    """InputError for what is not MATLAB's format 5, or whose elements unpack to too many bytes."""
-    order: Any = {b"IM": "little", b"MI": "big"}.get(data[126:128])
-    if not data.startswith(b"MATLAB 5.0") or order is None:
-        raise InputError(f"{where}: is not a MAT file of format 5; take the official kit")
-    position, unpacked = 128, 0
-    while position + 8 <= len(data):
-        kind, size = (int.from_bytes(data[at : at + 4], order) for at in (position, position + 4))
-        position += 8
-        if kind == _COMPRESSED:
-            try:
-                element = zlib.decompressobj().decompress(data[position : position + size], _MOST_BYTES)
-            except zlib.error as error:
-                raise InputError(f"{where}: damaged: {error}; take the official kit") from None
-            unpacked += len(element)
-        if unpacked >= _MOST_BYTES:
-            raise InputError(f"{where}: unpacks to {_MOST_BYTES:,} bytes and more; take the official kit")
-        position += size
+    return int(number), wnid

@@ -68,9 +68,12 @@ def _from_zip(path: Path) -> Source:
     def text(name: str) -> str:
         if name not in names:
             raise InputError(f"{path}: {FOLDER}/{name} is missing; take the official archive from {_PAGE}")
-        return Zipped.of(path, [members[names.index(name)]]).read(0).decode(errors="replace")
+        return Zipped.of(path, [members[names.index(name)]], [name]).read(0).decode(errors="replace")
 
-    return _source(names, text, lambda some: Zipped.of(path, [members[i] for i in some]), path)
+    def images(some: Sequence[int]) -> Zipped:
+        return Zipped.of(path, [members[i] for i in some], (names[i] for i in some))
+
+    return _source(names, text, images, path)
 
 
 def _source(
@@ -103,9 +106,9 @@ def _source(
 def _check_classes(part: dict[int, str], names: list[str], classes: tuple[str, ...], where: Path) -> None:
     """InputError for an image of a class that is not in the list."""
     known = set(classes)
-    for i, wnid in part.items():
-        if wnid not in known:
-            raise InputError(f"{where}: {names[i]!r} is of class {wnid!r}, which {_CLASSES} does not list")
+    unlisted = sorted((names[i], wnid) for i, wnid in part.items() if wnid not in known)
+    for name, wnid in unlisted[:1]:
+        raise InputError(f"{where}: {name!r} is of class {wnid!r}, which {_CLASSES} does not list")
 
 
 def _part(

@@ -5,7 +5,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +31,13 @@ class Zipped(Spans):
     sums: NDArray[np.uint32]  # [N], CRC-32 of the images
 
     @classmethod
-    def of(cls, path: Path, members: Sequence[zipfile.ZipInfo]) -> "Zipped":
-        """Some members of the archive, as `zip_members` gives them."""
+    def of(cls, path: Path, members: Sequence[zipfile.ZipInfo], names: Iterable[str]) -> "Zipped":
+        """Some members of the archive, as `zip_members` gives them, under other names."""
         return cls(
             path,
             np.array([member.header_offset for member in members], np.int64),
             np.array([member.file_size for member in members], np.int64),
-            Names.of(member.filename for member in members),
+            Names.of(names),
             np.array([member.compress_size for member in members], np.int64),
             np.array([member.compress_type == zipfile.ZIP_DEFLATED for member in members], bool),
             np.array([member.CRC for member in members], np.uint32),
