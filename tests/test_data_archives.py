@@ -226,6 +226,13 @@ def test_lying_directories_of_zips_are_refused(tmp_path, offset, value, message)
     refused_zip(tmp_path / "x.zip", message)
 
 
+def test_a_zip_without_files_and_a_file_without_a_name(tmp_path):
+    write_zip(tmp_path / "x.zip", {"d/": b""})
+    assert zip_members(tmp_path / "x.zip") == []
+    write_zip(tmp_path / "x.zip", {"\0": b""})  # zipfile ends a name at its first zero byte
+    refused_zip(tmp_path / "x.zip", "member '' has a name that is not safe")
+
+
 def test_members_that_overlap_are_refused(tmp_path):
     write_zip(tmp_path / "x.zip", {"one.JPEG": b"x" * 1000, "two.JPEG": b"x" * 1000})
     patched(tmp_path / "x.zip", 42, bytes(4))  # the second lies where the first does

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
     """The files in a zip archive, checked: names, kinds, compression, sizes, and that none overlap."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in archive.infolist() if not member.filename.endswith("/")]
     # All that zipfile raises for a damaged directory
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError, struct.error) as error:
         raise InputError(f"{path}: cannot be read as a zip archive: {error}; take it again") from None
@@ -79,8 +80,7 @@ def zip_members(path: Path) -> list[zipfile.ZipInfo]:
     for member in members:
         _check(member, f"{path}: member {member.filename!r}")
     spans = sorted((member.header_offset, member.compress_size, member.filename) for member in members)
-    ends = [start for start, _, _ in spans[1:]] + [path.stat().st_size]
-    for (start, size, name), end in zip(spans, ends, strict=True):
+    for (start, size, name), (end, _, _) in pairwise([*spans, (path.stat().st_size, 0, "")]):
         if start < 0 or start + _HEADER.size + size > end:
             raise InputError(f"{path}: member {name!r} overlaps what follows it; take the official archive")
     return members
