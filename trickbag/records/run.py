@@ -40,6 +40,14 @@ class Timings(Frozen):
     wait_seconds: float = 0.0  # of train_seconds, spent waiting for images
 
 
+class ClassAccuracy(Frozen):
+    """Validation top-1 accuracy within one class; None where it has no validation images."""
+
+    name: str
+    images: int  # validation images
+    top1: float | None  # percent
+
+
 class RunRecord(Frozen):
     """run.json: everything about a run that ended, however it ended."""
 
@@ -57,6 +65,8 @@ class RunRecord(Frozen):
     epochs: tuple[EpochRow, ...] = ()
     top1: float | None = None  # validation accuracy at the last step, percent
     top5: float | None = None
+    balanced: float | None = None  # percent, mean of the classes' accuracies; imbalanced data sets only
+    class_accuracy: tuple[ClassAccuracy, ...] = ()  # in the order of the classes; likewise
     validation_images: int = 0
     parameters: int = 0
     timings: Timings | None = None
