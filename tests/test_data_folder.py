@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from trickbag.data import DATASETS
 from trickbag.data.sources import folder as folder_module
 from trickbag.errors import InputError
 
+SHARED = Path(os.environ.get("TRICKBAG_SHARED", Path(__file__).parents[2] / "shared"))
 RANDOM = np.random.default_rng(0)
 read = DATASETS["folder"]
 
@@ -66,6 +68,53 @@ def test_layout_with_val_and_layout_with_classes_only(tmp_path):
     assert images.test_labels.shape == (0,)
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [(40, 30, 16), (30, 41, 16), (500, 375, 64), (20, 20, 33), (21, 97, 20), (300, 9, 12)],
+)
+def test_images_are_resized_and_cropped_as_by_torchvision(tmp_path, width, height, size):
+    two_classes(tmp_path, width=width, height=height)
+    images = read(tmp_path, resize=size)
+    paths = [tmp_path / name / f"{i}.png" for name in ("cat", "dog") for i in range(3)]
+    for image, path in zip(images.train_images, paths, strict=True):
+        check(image, path, size)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "RGBA", "LA"])
+def test_other_8_bit_modes_become_rgb(tmp_path, mode):
+    two_classes(tmp_path, mode=mode)
+    check(read(tmp_path, resize=20).train_images[0], tmp_path / "cat" / "0.png", 20)
+
+
+def test_broken_images_are_named(tmp_path):
+    two_classes(tmp_path)
+    bad = tmp_path / "dog" / "1.png"
+    whole = bad.read_bytes()
+    for content in (b"", b"not an image", whole[: len(whole) // 2]):
+        bad.write_bytes(content)
+        with pytest.raises(InputError, match=r"dog/1.png: the image cannot be read"):
+            read(tmp_path, resize=8)
+    Image.fromarray(np.zeros((9, 9), np.uint16)).save(bad)
+    with pytest.raises(InputError, match=r"dog/1.png: the image has mode I;16"):
+        read(tmp_path, resize=8)
+
+
+@pytest.mark.parametrize(
+    "limit", [900, 500]
+)  # 1200 pixels: beyond the limit a warning, beyond twice it an error
+def test_decompression_bombs_are_refused(tmp_path, monkeypatch, limit):
+    two_classes(tmp_path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(InputError, match=r"cat/0.png: the image cannot be read .*decompression bomb"):
+        read(tmp_path, resize=8)
+
+
+def test_a_very_long_image_costs_no_more_than_others(tmp_path):
+    two_classes(tmp_path)
+    photo(tmp_path / "cat" / "0.png", width=1, height=20_000)  # resized whole: 64 × 1,280,000
+    assert read(tmp_path, resize=64).train_images.shape == (6, 3, 64, 64)
+
+
 def test_too_few_images_for_a_class_names_it(tmp_path):
     two_classes(tmp_path)
     photo(tmp_path / "eel" / "0.png")
@@ -101,3 +150,19 @@ def test_a_set_larger_than_the_memory_is_refused_before_decoding(tmp_path, monke
         InputError, match=r"6 images of 8000×8000 need 1.1 GiB of memory and 1.0 GiB are available"
     ):
         read(tmp_path, resize=8000)
+
+
+def test_real_photographs(tmp_path):
+    samples = SHARED / "data" / "imagenet-samples"
+    if not samples.exists():
+        pytest.skip("needs the ImageNet samples in shared/data/imagenet-samples")
+    paths = sorted(samples.rglob("*.JPEG"))
+    for i, path in enumerate(paths):
+        target = tmp_path / "ab"[i % 2] / path.name
+        target.parent.mkdir(exist_ok=True)
+        target.symlink_to(path)
+    images = read(tmp_path, resize=64)
+    assert len(images.train_images) == len(paths) == 64
+    by_name = sorted(paths[0::2], key=lambda p: p.name) + sorted(paths[1::2], key=lambda p: p.name)
+    for image, path in zip(images.train_images, by_name, strict=True):
+        check(image, path, 64)

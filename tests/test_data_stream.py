@@ -98,6 +98,20 @@ def test_crops_of_real_photographs_have_pils_pixels(shared_data):
     assert np.min(found) > 50
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "mode"),
+    [(90, 70, "L"), (90, 70, "CMYK"), (1, 1, "RGB"), (1, 300, "RGB"), (3000, 2, "RGB"), (5184, 3888, "RGB")],
+)
+def test_crops_of_grey_cmyk_tiny_long_and_huge_images_have_pils_pixels(tmp_path, width, height, mode):
+    photo(width, height).convert(mode).save(tmp_path / "x.jpg", quality=80)
+    images = opened([tmp_path / "x.jpg"], View(resize=40, form="originals"))
+    ids = torch.tensor([0])
+    (box,) = RandomResizedCrop().boxes(Streams(1).images(3, ids), height, width).tolist()
+    ((x, _),) = taken(images, [RandomResizedCrop(40)]).batches([(3, ids)])
+    expected = reference.resized_crop(Image.open(tmp_path / "x.jpg").convert("RGB"), *box, [40, 40])
+    assert np.abs(x[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(expected)).max() <= 1
+
+
 def test_evaluation_of_real_photographs_is_within_one_level_of_pil(shared_data):
     paths = sorted((shared_data / "imagenet-samples").rglob("*.JPEG"))
     images = opened(paths, View(resize=256, form="originals"))
