@@ -97,10 +97,12 @@ def test_the_repositorys_own_parquet_comes_whole_and_once(hub, tmp_path):
     assert [file["sha256"] for file in source["files"] if file["path"] == "data/test-0.parquet"] == [
         hashlib.sha256(shard("data/test-0.parquet")).hexdigest()
     ]
-    asked = len(hub.asked)
+    asked = [asked for asked in hub.asked if "/owner/name" in asked.path]  # the library asks for more
+    assert {asked.headers["Authorization"] for asked in asked} == {"Bearer hf_secret"}
+    assert len(asked) == 1 + len(OWN)
+    hub.asked.clear()
     fetch("hub:owner/name", tmp_path / "new")
-    assert len(hub.asked) == asked  # nothing is asked for what is there
-    assert {asked.headers["Authorization"] for asked in hub.asked} == {"Bearer hf_secret"}
+    assert not hub.asked  # nothing is asked for what is there
 
 
 def test_a_broken_download_goes_on_at_the_same_commit(hub, tmp_path):
@@ -167,20 +169,32 @@ def test_a_small_file_outside_large_file_storage_has_its_size_checked(hub, tmp_p
 
 
 def test_files_lie_in_the_folder_whatever_the_repository_calls_them(hub, tmp_path):
-    put_repository(hub, shards("../../etc/train-0.parquet", "/abs/train-0.parquet"))
-    fails("hub:owner/name", tmp_path / "in" / "here")
-    assert [path.name for path in tmp_path.rglob("*.parquet")] == []
+    put_repository(hub, shards("../../../train-0.parquet"))
+    fetch("hub:owner/name", tmp_path / "in" / "here")
+    found = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.parquet")]
+    assert found == ["in/here/train-00000-of-00001.parquet"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "../train.parquet"}, {"bytes": "9"}, {"path": None}, {"sha256": 3}]
+)
+def test_a_damaged_note_of_the_source_is_one_line(hub, tmp_path, change):
+    put_repository(hub, OWN)
+    fetch("hub:owner/name", tmp_path)
+    source = json.loads((tmp_path / "source.json").read_text())
+    source["files"][0].update(change)
+    (tmp_path / "source.json").write_text(json.dumps(source))
+    assert "source.json: damaged" in fails("hub:owner/name", tmp_path)
 
 
 ERRORS = [
-    (status(404, X_Error_Code="RepoNotFound"), r"no such data set, or it is private"),
-    (status(401), r"no such data set, or it is private"),
+    (status(404, X_Error_Code="RepoNotFound"), "no such data set, or it is private"),
+    (status(401), "does not know your login"),
     (
         status(403, X_Error_Code="GatedRepo"),
         r"accept its terms at https://huggingface.co/datasets/owner/name",
     ),
-    (status(401, X_Error_Message="Invalid credentials in Authorization header"), "Invalid credentials"),
-    (status(500), "cannot be asked: HfHubHTTPError"),
+    (status(500), "the hub refuses: Server error '500 Internal Server Error'"),
     (status(200), "cannot be asked"),
 ]
 
@@ -220,14 +234,14 @@ def test_no_network_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with running() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
-    assert "the hub cannot be asked: ConnectError" in fails("hub:owner/name", tmp_path / "new")
+    assert "the hub cannot be asked: " in fails("hub:owner/name", tmp_path / "new")
 
 
 def test_free_space_is_looked_at_first(hub, tmp_path, monkeypatch):
     put_repository(hub, OWN)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2**30, 2**30, 1000))
     assert "GiB are needed" in fails("hub:owner/name", tmp_path)
-    assert len(hub.asked) == 1
+    assert not any("/resolve/" in asked.path for asked in hub.asked)
 
 
 @pytest.mark.parametrize("name", ["name", "owner/name/config/more", "owner/name@", "owner name/x", "/", ""])

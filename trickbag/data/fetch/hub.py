@@ -25,6 +25,7 @@ from trickbag.errors import InputError
 FORMAT = 1
 SOURCE = "source.json"
 _NAME = re.compile(r"([\w.-]+/[\w.-]+)(?:/([\w.-]+))?(?:@([\w./-]+))?$", re.ASCII)
+_SHARD = re.compile(r"(train|test|validation)-\d{5}-of-\d{5}\.parquet", re.ASCII)
 _CONVERTED = "refs/convert/parquet"  # where the hub keeps the Parquet form of what is in other forms
 _TIMEOUT = 30.0  # seconds
 _SHOWN = 250  # characters of what the hub's library says
@@ -73,8 +74,8 @@ def _noted(into: Path, name: str) -> dict[str, Any] | None:
         return None
     try:
         source: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        files = [(file["name"], file["path"], file["bytes"], file["sha256"]) for file in source["files"]]
-        known = source["format"] == FORMAT and bool(source["commit"] and files)
+        known = source["format"] == FORMAT and all(map(_is_noted_file, source["files"]))
+        known = known and isinstance(source["commit"], str) and isinstance(source["name"], str)
     except (OSError, ValueError, KeyError, TypeError):
         known = False
     if not known:
@@ -82,6 +83,16 @@ def _noted(into: Path, name: str) -> dict[str, Any] | None:
     if source["name"] != name:
         raise InputError(f"{into}: holds hub:{source['name']}, not hub:{name}; choose another folder")
     return source
+
+
+def _is_noted_file(file: Any) -> bool:
+    """Whether an entry of `source.json` is one; KeyError and TypeError mean no, too."""
+    return (
+        _SHARD.fullmatch(file["name"]) is not None
+        and isinstance(file["path"], str)
+        and isinstance(file["bytes"], int)
+        and isinstance(file["sha256"], str | None)
+    )
 
 
 def _note(into: Path, name: str, listed: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +132,7 @@ class _Listing(NamedTuple):
 def _ask(repository: Repository, revision: str | None) -> _Listing:
     """What the hub says; anything that is not as it should be is one line."""
     with _asking(repository):
-        api = _library().HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+        api = _library().HfApi(endpoint=_endpoint())
         info = api.dataset_info(repository.id, revision=revision, files_metadata=True, timeout=_TIMEOUT)
         files = {
             file.rfilename: {"bytes": int(file.size), "sha256": file.lfs.sha256 if file.lfs else None}
@@ -148,6 +159,12 @@ def _asking(repository: Repository) -> Iterator[None]:
     except errors.RevisionNotFoundError:
         missing = f"no revision {repository.revision!r}" if repository.revision else "no Parquet files"
         raise InputError(f"{where}: there is {missing} in this data set") from None
+    except errors.HfHubHTTPError as error:
+        if error.response.status_code == 401:
+            raise InputError(
+                f"{where}: the hub does not know your login; log in again with `hf auth login`, or unset HF_TOKEN"
+            ) from None
+        raise InputError(f"{where}: the hub refuses: {shorten(str(error), _SHOWN)}") from None
     except Exception as error:  # the exceptions of the HTTP library below it change with its version
         reason = shorten(f"{type(error).__name__}: {error}", _SHOWN)
         raise InputError(f"{where}: the hub cannot be asked: {reason}") from None
@@ -155,14 +172,13 @@ def _asking(repository: Repository) -> Iterator[None]:
 
 def _wanted(repository: Repository, commit: str, into: Path, file: dict[str, Any]) -> Wanted:
     """A file as it is to be downloaded."""
-    library, endpoint = _library(), os.environ.get("HF_ENDPOINT")
-    url = library.hf_hub_url(
-        repository.id, file["path"], repo_type="dataset", revision=commit, endpoint=endpoint
+    url = _library().hf_hub_url(
+        repository.id, file["path"], repo_type="dataset", revision=commit, endpoint=_endpoint()
     )
-    sent = library.utils.build_hf_headers()
+    sent = _library().utils.build_hf_headers()
     headers = {key: value for key, value in sent.items() if key.lower() == "authorization"}
     checksum = f"sha256:{file['sha256']}" if file["sha256"] else None
-    return Wanted(url, into / Path(file["name"]).name, file["bytes"], checksum, headers)
+    return Wanted(url, into / file["name"], file["bytes"], checksum, headers)
 
 
 def _missing(file: Wanted) -> int:
@@ -184,6 +200,11 @@ def _terms(repository: Repository) -> str:
         f"{repository.where}: the hub does not give it to you; accept its terms at "
         f"https://huggingface.co/datasets/{repository.id} and log in with `hf auth login` (or set HF_TOKEN)"
     )
+
+
+def _endpoint() -> str | None:
+    """The hub's address where it is not the usual one, as the library itself reads it at its import."""
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
 
 
 def _library() -> Any:

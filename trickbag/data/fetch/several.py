@@ -68,6 +68,5 @@ class _Account:
         if self.stopped:
             raise _Stopped
         with self.lock:
-            if not progress.what.startswith("checking"):
-                self.done[file.to] = progress.done
+            self.done[file.to] = max(self.done.get(file.to, 0), progress.done)
             self.tell(Progress(self.what, sum(self.done.values()), self.total, "bytes"))
