@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import io
 import multiprocessing
 import os
 import shutil
@@ -9,6 +10,9 @@ import signal
 import socket
 import threading
 import time
+from email.message import Message
+from functools import partial
+from urllib.request import Request
 
 import pytest
 from http_server import file, running, status
@@ -19,6 +23,7 @@ from trickbag.data.fetch.download import Paced
 from trickbag.data.fetch.official import OFFICIAL, File
 from trickbag.data.fetch.part import claim
 from trickbag.data.fetch.transfer import Patience
+from trickbag.data.fetch.web import _Redirects
 from trickbag.data.progress import Progress
 from trickbag.data.sources.cifar import CIFAR10
 from trickbag.errors import InputError
@@ -359,6 +364,16 @@ def test_redirects_lead_nowhere_but_to_http(server, to, target):
     url = server.put("/file", status(302, Location=target))
     assert target in fails(url, to)
     assert names(to) == []
+
+
+def test_what_is_encrypted_stays_so():
+    """The rule itself, since a server with a certificate would need one that is trusted."""
+    request = Request("https://host/file", headers={"Authorization": "Bearer secret"})
+    follow = partial(_Redirects().redirect_request, request, io.BytesIO(), 302, "Found", Message())
+    with pytest.raises(InputError, match="sends on to http://host/file, which is not safe"):
+        follow("http://host/file")
+    assert follow("https://host/other").headers["Authorization"] == "Bearer secret"
+    assert "Authorization" not in follow("https://host:444/file").headers
 
 
 def test_redirects_in_circles_end(server, to):

@@ -162,6 +162,16 @@ def test_several_configurations_are_listed(hub, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_the_first_failure_stops_the_others(hub, tmp_path):
+    """One shard is missing, the others would be tried again for minutes."""
+    put_repository(hub, OWN)
+    first, *others = [f"/datasets/owner/name/resolve/{COMMIT}/{path}" for path in OWN]
+    hub.answers.pop(first)
+    for path in others:
+        hub.put(path, status(503, Retry_After=500))
+    assert "404" in fails("hub:owner/name", tmp_path)
+
+
 def test_a_small_file_outside_large_file_storage_has_its_size_checked(hub, tmp_path):
     put_repository(hub, OWN, stored=False)
     fetch("hub:owner/name", tmp_path)

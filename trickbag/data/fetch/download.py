@@ -27,7 +27,7 @@ def download(
 ) -> Path:
     """The file at `url` as `to`, which is there whole or not at all; nothing is asked for one that is there.
 
-    `size` in bytes and `checksum` (as "md5:…" or "sha256:…", hexadecimal) are what the file must have. Bytes
+    `size` in bytes and `checksum` (as "md5:…" or "sha256:…", lower case) are what the file must have. Bytes
     so far lie in `to`.part, and the next call goes on from there, also after a kill. Of two processes the
     second waits for the first. `headers` (as Authorization) are sent to the host of `url` alone. Raises
     InputError, in one line, for all that another try will not mend.

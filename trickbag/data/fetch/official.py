@@ -9,6 +9,7 @@ from trickbag.data.fetch.download import download
 from trickbag.data.fetch.part import need_room, part_path
 from trickbag.data.progress import Tell
 from trickbag.data.sources.cifar import CIFAR10, CIFAR100
+from trickbag.data.sources.fashion_mnist import FILES as FASHION_MNIST
 from trickbag.errors import InputError
 
 MIRROR = "TRICKBAG_MIRROR"
@@ -28,16 +29,14 @@ _TORONTO = "https://www.cs.toronto.edu/~kriz"
 _STANFORD = "http://cs231n.stanford.edu"
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 
-# The addresses and MD5 sums of Fashion-MNIST are those of torchvision.datasets.FashionMNIST. Stanford publishes
-# no sum for Tiny ImageNet: size and MD5 are the ones that public data-set classes agree on.
+# Fashion-MNIST's address is that of torchvision.datasets.FashionMNIST. No sum for Tiny ImageNet was found at
+# Stanford: size and MD5 are the ones that public data-set classes agree on.
 OFFICIAL: Mapping[str, tuple[File, ...]] = {
     "cifar10": (File(_TORONTO, CIFAR10.archive, 170_498_071, f"md5:{CIFAR10.archive_md5}"),),
     "cifar100": (File(_TORONTO, CIFAR100.archive, 169_001_437, f"md5:{CIFAR100.archive_md5}"),),
-    "fashion_mnist": (
-        File(_FASHION, "train-images-idx3-ubyte.gz", 26_421_880, "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-        File(_FASHION, "train-labels-idx1-ubyte.gz", 29_515, "md5:25c81989df183df01b3e8a0aad5dffbe"),
-        File(_FASHION, "t10k-images-idx3-ubyte.gz", 4_422_102, "md5:bef4ecab320f06d8554ea6380940ec79"),
-        File(_FASHION, "t10k-labels-idx1-ubyte.gz", 5_148, "md5:bb300cfdad3c16e7a12a480ee83cd310"),
+    "fashion_mnist": tuple(
+        File(_FASHION, f"{file.name}.gz", size, f"md5:{file.md5}")
+        for file, size in zip(FASHION_MNIST, (26_421_880, 29_515, 4_422_102, 5_148), strict=True)
     ),
     "tiny_imagenet": (
         File(_STANFORD, "tiny-imagenet-200.zip", 248_100_043, "md5:90528d7ca1a48142e341f4ef8d21d0de"),

@@ -15,6 +15,7 @@ from trickbag.errors import InputError
 
 _LONGEST_PAUSE = 60.0  # seconds between two tries
 _LONGEST_WAIT = 600.0  # seconds that a server may ask for
+_SHORT = 0.2  # seconds
 
 
 class Patience(NamedTuple):
@@ -27,7 +28,10 @@ class Patience(NamedTuple):
 
 @dataclass
 class Transfer:
-    """The download of `url` into a part that this process has claimed; `size`: bytes it must have."""
+    """The download of `url` into a part that this process has claimed.
+
+    `size`: the bytes that it must have, where they are known; what `tell` raises stops it, and keeps the bytes.
+    """
 
     url: str
     part: Part
@@ -52,7 +56,7 @@ class Transfer:
                 failures = 1 if self.part.size > best else failures + 1
                 if isinstance(again, OtherFile | OtherPiece):
                     self.part.discard()
-                    self.ranges = not isinstance(again, OtherPiece)
+                    self.ranges = self.ranges and not isinstance(again, OtherPiece)
                 self._pause(again, failures)
             best = max(best, self.part.size)
 
@@ -70,8 +74,10 @@ class Transfer:
         wait = max(wait, again.wait or 0)
         if wait > _LONGEST_WAIT:
             raise InputError(f"{self.url}: {again}, to be asked in {wait:.0f} seconds again{kept}") from None
-        self._say(f"trying again soon ({again}): downloading", self.size)
-        time.sleep(wait)
+        end = time.monotonic() + wait
+        while (left := end - time.monotonic()) > 0:  # in short sleeps, so that `tell` can stop the work
+            self._say(f"trying again soon ({again}): downloading", self.size)
+            time.sleep(min(left, _SHORT))
 
     def _try(self, what: str) -> None:
         """Receive over one connection, from where the part ends if the server can do that."""
