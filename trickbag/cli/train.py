@@ -25,6 +25,7 @@ def train(
     ] = None,
 ) -> None:
     """Train one recipe with one seed; with --out, the same command continues an interrupted run."""
+    from trickbag.cli.classes import print_classes
     from trickbag.cli.epochs import EpochLines
     from trickbag.run.single import train_recipe
 
@@ -49,6 +50,7 @@ def train(
     )
     for line in bad_files(record.provenance.get("bad_files", {})):
         print(line)
+    print_classes(record, Console())
     if out:
         print(f"record: {out / 'run.json'}")
 
