@@ -58,11 +58,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=8, help="of whole loaders; per core four times as many")
     parser.add_argument("--images", type=Path, default=SAMPLES, help="a folder of ImageNet JPEGs")
     parser.add_argument(
-        "--quick", action="store_true", help="a smoke run: two turns, short epochs, nothing kept"
+        "--quick", action="store_true", help="a smoke run: one turn, short epochs, nothing kept"
     )
     parser.add_argument("--out", type=Path, default=HERE / "results" / "loading.json")
     options = parser.parse_args()
-    turns, epoch = (2, 256) if options.quick else (options.turns, 2048)
+    turns, epoch = (1, 256) if options.quick else (options.turns, 2048)
     images = options.images if options.images.is_dir() else None
     keep_freed_memory()  # as a run does
     cases = cifar.measured(turns)

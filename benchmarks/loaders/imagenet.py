@@ -76,7 +76,9 @@ def ours(source: Source, threads: int, count: int) -> Way:
     images = seen(source, View(resize=SHORT_SIDE, form="originals")).train_images
     assert isinstance(images, EncodedImages)
     statistics, streams = (torch.zeros(3), torch.ones(3)), Streams(0)
-    whole = StreamStore.build(images, torch.from_numpy(source.train.labels), statistics, threads=threads)
+    whole = StreamStore.build(
+        images, torch.from_numpy(source.train.labels.copy()), statistics, threads=threads
+    )
     store, left = whole.taking([RandomResizedCrop(SIDE), Flip(0.5)], streams)
     every = torch.arange(len(images)).repeat(count // len(images))
 

@@ -38,7 +38,7 @@ def streamed(root: Path, count: int) -> dict[str, object]:
     source = source_of(root)
     images = seen(source, View(resize=SHORT_SIDE, form="originals")).train_images
     assert isinstance(images, EncodedImages)
-    labels, streams = torch.from_numpy(source.train.labels), Streams(0)
+    labels, streams = torch.from_numpy(source.train.labels.copy()), Streams(0)
     whole = StreamStore.build(images, labels, (torch.zeros(3), torch.ones(3)), threads=2)
     store, _ = whole.taking([RandomResizedCrop(SIDE), Flip(0.5)], streams)
     every = torch.arange(len(images)).repeat(count // len(images))
