@@ -40,6 +40,7 @@ class StreamStore:
     cut: RandomResizedCrop | None = None
     mirror: Flip | None = None
     streams: Streams = field(default_factory=lambda: Streams(0))
+    more: bool = False  # operations follow, whose sums may depend on how images lie in memory
 
     @classmethod
     def build(
@@ -67,7 +68,7 @@ class StreamStore:
             cut = left.pop(0)
         if left and isinstance(left[0], Flip):
             mirror = left.pop(0)
-        return replace(self, cut=cut, mirror=mirror, streams=streams), left  # type: ignore[arg-type]
+        return replace(self, cut=cut, mirror=mirror, streams=streams, more=bool(left)), left  # type: ignore[arg-type]
 
     def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
         """For each step its images and labels, on the device."""
@@ -90,7 +91,8 @@ class StreamStore:
         made = loaded(jobs, (height, width, 3), threads=self.threads, device=self.device)
         with closing(made):
             for x, job in made:
-                yield x.permute(0, 3, 1, 2), self.labels[job.ids].to(self.device)
+                x = x.permute(0, 3, 1, 2)
+                yield x.contiguous() if self.more else x, self.labels[job.ids].to(self.device)
 
     def _drawn(self, epoch: int, numbers: Tensor, height: int, width: int) -> Job:
         """A training batch; all that its images draw is drawn here, for all of them at once."""
