@@ -2,7 +2,7 @@
 
 from trickbag.train.catalogue import CATALOGUE, find_own, is_own
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
-from trickbag.train.evaluate import Bits
+from trickbag.train.evaluate import Bits, class_accuracy, is_imbalanced
 from trickbag.train.lap import lap, start_session
 from trickbag.train.loop import Outcome, Watch, epoch_order, feed, train, train_step
 from trickbag.train.resolve import device_of, resolve
@@ -19,10 +19,12 @@ __all__ = [
     "Session",
     "Watch",
     "build_session",
+    "class_accuracy",
     "device_of",
     "epoch_order",
     "feed",
     "find_own",
+    "is_imbalanced",
     "is_own",
     "lap",
     "load_checkpoint",
