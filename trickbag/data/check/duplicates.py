@@ -25,13 +25,13 @@ class Alike(NamedTuple):
 
 def equal(digests: NDArray[np.uint8]) -> list[Ids]:
     """The groups, of two and more, of equal rows of uint8 [N, 32], each in ascending order."""
-    if not len(digests):
-        return []
     words = np.ascontiguousarray(digests).view(np.uint64)
     order = np.lexsort(words.T)
-    begins = np.flatnonzero((words[order][1:] != words[order][:-1]).any(1)) + 1
-    groups = np.split(order, begins) if len(begins) < len(order) - 1 else []
-    return sorted((np.sort(group) for group in groups if len(group) > 1), key=lambda group: int(group[0]))
+    begins = np.flatnonzero(np.r_[True, (words[order][1:] != words[order][:-1]).any(1)])
+    ends = np.r_[begins[1:], len(order)]
+    several = np.flatnonzero(ends - begins > 1)
+    groups = [np.sort(order[begins[i] : ends[i]]) for i in several]
+    return sorted(groups, key=lambda group: int(group[0]))
 
 
 def alike(hashes: Hashes, others: Hashes, distance: int = NEAR) -> Alike:
