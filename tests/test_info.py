@@ -63,11 +63,13 @@ def test_numbers_of_a_folder(folder: Path, tmp_path: Path) -> None:
         "common": [40, 30],
         "share": 5 / 8,
     }
+    assert shown["train"]["decoded"] == 8 * 3 * 30 * 30
     assert shown["picture"] is None
     printed = run(*words)
     assert "20 … 64, median 40" in printed
     assert "40×30 (62%)" in printed
     assert "imbalance: 3.00" in printed
+    assert "decoded, 30×30" in printed
 
 
 def test_mean_and_sd_are_those_of_the_pixels(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 from PIL import Image, ImageEnhance
 from typer.testing import CliRunner
 
+from trickbag.cli import contact_sheet
 from trickbag.cli.main import guarded
 from trickbag.cli.verify import verify
 from trickbag.data.check import duplicates, examine, ledger_of, look_through
@@ -119,6 +120,8 @@ def test_duplicates_are_warned_of(root: Path, tmp_path: Path) -> None:
     printed = run("folder", "--root", root, f"machine.cache={tmp_path / 'cache'}", code=0)
     assert "0.jpg" not in printed
     assert "folder: nothing is wrong; 4 findings about duplicates" in printed
+    with Image.open(printed.rpartition("pairs that are alike: ")[2].strip()) as picture:
+        assert picture.width > 6 * contact_sheet.TILE  # three pairs side by side
 
 
 def prepare(root: Path, home: Path) -> None:

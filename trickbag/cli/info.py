@@ -59,7 +59,7 @@ def info(
         shown = {"name": name, **summary.plain(), **statistics, "picture": picture and str(picture)}
         print(json.dumps(shown, indent=1))
         return
-    _print(name, summary, statistics, Console())
+    _print(name, summary, images.size, statistics, Console())
     if picture:
         print(f"contact sheet: {picture}")
 
@@ -117,8 +117,10 @@ def _statistics(images: Any, machine: Machine) -> dict[str, Any]:
     return {"mean": mean.tolist(), "sd": sd.tolist()}
 
 
-def _print(name: str, summary: "Summary", statistics: dict[str, Any], console: Console) -> None:
-    """The numbers, for a person."""
+def _print(
+    name: str, summary: "Summary", size: tuple[int, int], statistics: dict[str, Any], console: Console
+) -> None:
+    """The numbers, for a person; `size` is the height and width of an image that is seen whole."""
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column(escape(name))
     table.add_column("train", justify="right")
@@ -131,6 +133,9 @@ def _print(name: str, summary: "Summary", statistics: dict[str, Any], console: C
     if any(part.sizes and part.sizes.share < 1 for part in parts):
         table.add_row("most common", *(_common(part.sizes) for part in parts))
     table.add_row("bytes", *(_bytes(part.bytes) for part in parts))
+    if summary.train.bytes != summary.train.decoded:
+        height, width = size
+        table.add_row(f"decoded, {width}×{height}", *(_bytes(part.decoded) for part in parts))
     if summary.train.endings:
         table.add_row("files", *map(_endings, parts))
     console.print(table)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from trickbag.cli.bar import bar
 from trickbag.cli.data_fields import opened, parted
+from trickbag.cli.show_twins import draw_twins
 from trickbag.records.files import provenance, write_text
 
 if TYPE_CHECKING:
@@ -55,15 +56,19 @@ def verify(
     report = ledger.path.with_suffix(".json")
     text = json.dumps({"name": name, **findings.plain(), "provenance": provenance()}, indent=1)
     write_text(report, text + "\n")
+    picture = report.with_suffix(".png")
+    if findings.twins:
+        draw_twins(name, images, findings.twins, picture)
     if as_json:
         print(text)
     else:
-        _print(name, findings, min(images.size), report, Console())
+        _print(name, findings, min(images.size), Console())
+        print(f"report: {report}" + (f"\npairs that are alike: {picture}" if findings.twins else ""))
     if findings.wrong:
         raise typer.Exit(1)
 
 
-def _print(name: str, findings: "Findings", side: int, report: Path, console: Console) -> None:
+def _print(name: str, findings: "Findings", side: int, console: Console) -> None:
     """The findings, for a person; `side` is that of the images."""
     total = sum(map(sum, findings.counts.values()))
     if not findings.read:
@@ -81,14 +86,9 @@ def _print(name: str, findings: "Findings", side: int, report: Path, console: Co
         console,
         "yellow",
     )
-    for line in (
-        _counted(name, findings),
-        _repeated(findings),
-        _verdict(name, findings),
-        f"report: {report}",
-    ):
-        if line:
-            console.print(escape(line), highlight=False, soft_wrap=True)
+    notes = (_counted(name, findings), _small(findings, side), _repeated(findings), _verdict(name, findings))
+    for line in filter(None, notes):
+        console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _table(findings: "Findings") -> Table:

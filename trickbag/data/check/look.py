@@ -47,7 +47,8 @@ def _look_at_encoded(images: EncodedImages, i: int) -> Look:
     where = images.encoded.where(i)
     try:
         data = images.encoded.read(i)
-        if hashlib.sha256(data).digest() != images.index.sha256[i].tobytes():
+        indexed = images.index.sha256[i].tobytes()
+        if any(indexed) and hashlib.sha256(data).digest() != indexed:  # zeros: it could not be read then
             return Look(0, CHANGED)
         pixels = decode(data, where)
     except OSError as error:

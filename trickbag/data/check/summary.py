@@ -1,5 +1,6 @@
 """A data set in numbers: classes, sizes, bytes."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -28,12 +29,13 @@ class Sizes:
 
 @dataclass(frozen=True)
 class PartSummary:
-    """A part of a data set: images of each class, their sizes, bytes as they lie, file names by their endings."""
+    """A part of a data set: images of each class, sizes, bytes as they lie and decoded, file names by their endings."""
 
     images: int
     counts: list[int]
     sizes: Sizes | None  # None where no image can be read
     bytes: int | None  # None where that cannot be told without reading
+    decoded: int  # bytes of all the images as they are seen whole
     endings: dict[str, int]
 
 
@@ -71,13 +73,15 @@ def summarise(images: ImageSet) -> Summary:
 def _part(images: Tensor | EncodedImages, labels: Tensor, known: int) -> PartSummary:
     """The numbers of a part; labels outside the classes are not counted."""
     counts = np.bincount(labels[(labels >= 0) & (labels < known)].numpy(), minlength=known).tolist()
+    decoded = math.prod(images.shape)
     if isinstance(images, EncodedImages):
         sizes = np.asarray(images.view.sizes(images.index))
+        encoded = images.encoded
         return PartSummary(
-            len(images), counts, sizes_of(sizes), _bytes(images.encoded), endings(images.encoded.names)
+            len(images), counts, sizes_of(sizes), _bytes(encoded), decoded, endings(encoded.names)
         )
     sizes = np.tile(np.array(images.shape[2:], np.int32), (len(images), 1))
-    return PartSummary(len(images), counts, sizes_of(sizes), images.numel(), {})
+    return PartSummary(len(images), counts, sizes_of(sizes), decoded, decoded, {})
 
 
 def sizes_of(sizes: NDArray[np.int32]) -> Sizes | None:
