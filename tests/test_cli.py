@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import ROOT, trickbag, trickbag_process
 
 from trickbag.recipe import Machine
 
-ROOT = Path(__file__).parent.parent
 KINDS = ("tricks", "models", "optimizers", "schedules", "augmentations", "datasets", "recipes", "studies")
 TINY = [
     "seeds=3",
@@ -24,21 +24,13 @@ TINY = [
 FACTORS = "factors=[cosine, {name: a_a, replica: 1}]"
 
 
-def trickbag(*words: str | Path, code: int = 0, env: dict[str, str] | None = None) -> str:
-    """Run the command line in a process of its own; what it prints on stdout, or on stderr where it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "trickbag", *map(str, words)],
-        capture_output=True, text=True, cwd=ROOT, env={**os.environ, "COLUMNS": "200", **(env or {})},
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stderr if code else done.stdout
-
-
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> tuple[Path, str]:
     """A tiny study, run through the command line: its folder and what was printed."""
     out = tmp_path_factory.mktemp("cli") / "out"
-    printed = trickbag("study", "digits_demo", "--out", out, *TINY, FACTORS, f"machine.cache={machine.cache}")
+    printed = trickbag_process(
+        "study", "digits_demo", "--out", out, *TINY, FACTORS, f"machine.cache={machine.cache}"
+    )
     return out, printed
 
 
@@ -102,22 +94,29 @@ def test_the_same_study_again_gives_the_same_digits(
 
 
 def test_reading_verbs_need_no_torch(studied: tuple[Path, str], tmp_path: Path) -> None:
-    """A `torch` that raises stands first on the path."""
+    """A `torch` that raises stands first on the path of a process that goes through all of them."""
     (tmp_path / "torch.py").write_text("raise ImportError('torch is not to be imported')\n")
-    blocked = {"PYTHONPATH": str(tmp_path)}
-    for words in (
+    commands = [
         ["--help"],
         ["list", "tricks"],
         ["list", "recipes"],
         ["show", "trick", "cosine"],
         ["show", "recipe", "cifar10_baseline"],
-        ["status", studied[0]],
-        ["analyze", studied[0]],
-        ["report", studied[0]],
-        ["plan", studied[0]],
-    ):
-        trickbag(*words, env=blocked)
-    assert "torch is not to be imported" in trickbag("list", "models", code=1, env=blocked)
+        *([verb, str(studied[0])] for verb in ("status", "analyze", "report", "plan")),
+        ["list", "models"],
+    ]
+    code = (
+        "import json, sys; from typer.testing import CliRunner; from trickbag.cli.main import app\n"
+        "done = [CliRunner().invoke(app, words) for words in json.loads(sys.argv[1])]\n"
+        "print(json.dumps([[each.exit_code, repr(each.exception)] for each in done]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(commands)],
+        capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    *reading, models = json.loads(done.stdout)
+    assert [code for code, _ in reading] == [0] * (len(commands) - 1), reading
+    assert models == [1, "ImportError('torch is not to be imported')"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -208,6 +207,11 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path, words: list[str
     assert not out.exists()
 
 
+def test_a_process_ends_with_the_same_line_and_exit_code() -> None:
+    error = trickbag_process("show", "trick", "cosin", code=2)
+    assert error == "trickbag: unknown trick 'cosin'; did you mean 'cosine'?\n"
+
+
 def test_malformed_study_says_line_and_column(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("name: x\nfactors: [cosine\nmargin: 1\n")
     error = trickbag("study", tmp_path / "bad.yaml", "--out", tmp_path / "out", code=2)
@@ -225,7 +229,8 @@ def test_readme_example_runs(tmp_path: Path) -> None:
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert code is not None
     script = tmp_path / "example.py"
-    script.write_text(code[1].replace('epochs": 3', 'epochs": 1'))
+    tiny = 'epochs": 1, "data.limit": 100, "model.channels": [4, 4, 4]'
+    script.write_text(code[1].replace('epochs": 3', tiny))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "one run: " in done.stdout

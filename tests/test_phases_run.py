@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import Result
-from typer.testing import CliRunner
+from command_line import trickbag
 
-from trickbag.cli.main import app
 from trickbag.errors import InputError
 from trickbag.lab import advance, amend, conduct, freeze, machine_of, run_phases
 from trickbag.recipe import Machine
@@ -222,8 +220,7 @@ def test_no_run_starts_once_the_hours_are_used_up(tmp_path: Path, machine: Machi
     tracker = run_phases(out, machine_of(out))
     assert len(tracker.records) == 1
     assert "of 1e-09 hours are used up and 5 runs wait" in tracker.stopped
-    done = _trickbag("run", out, code=1)
-    assert "trickbag: cap.hours:" in done.stderr
+    assert "trickbag: cap.hours:" in trickbag("run", out, code=1)
     assert amend(out, "it was set too low", ["cap.hours=1"]).study["cap"] == {"runs": None, "hours": 1.0}
 
 
@@ -231,16 +228,9 @@ def test_status_and_plan_tell_what_is_to_come(tmp_path: Path, machine: Machine) 
     out = tmp_path / "out"
     freeze(make(machine, **THREE), out)
     line = "phase confirm: the best 1 arms and what they are compared with, seeds 1, 2, 3"
-    assert line in _trickbag("status", out).stdout
-    assert line in json.loads(_trickbag("status", out, "--json").stdout)["to_come"]
-    amended = _trickbag("plan", out, "--amend", "more", "seeds=4").stdout
+    assert line in trickbag("status", out)
+    assert line in json.loads(trickbag("status", out, "--json"))["to_come"]
+    amended = trickbag("plan", out, "--amend", "more", "seeds=4")
     assert "phase tune: 6 runs, seeds 2001" in amended
     assert "what they are compared with, seeds 1, 2, 3, 4" in amended
-    assert "frozen; change it with --amend" in _trickbag("plan", out, "seeds=3", code=2).stderr
-
-
-def _trickbag(*words: str | Path, code: int = 0) -> Result:
-    """Run the command line in this process."""
-    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
-    assert done.exit_code == code, done.output
-    return done
+    assert "frozen; change it with --amend" in trickbag("plan", out, "seeds=3", code=2)

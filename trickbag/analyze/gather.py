@@ -15,6 +15,11 @@ from trickbag.records.run import CORRECT, RunRecord, read_bits, read_run
 Bits = NDArray[np.bool_]
 
 ORDER: tuple[PhaseName, ...] = ("teacher", "tune", "screen", "confirm")
+UNNEEDED: dict[str, object] = {
+    "recipe": {},
+    "provenance": {},
+    "class_accuracy": (),
+}  # of a record; the first two the plan has
 NEAR = 1e-6  # percentage points: what rounding may make of a mean of bits; one image is more
 
 
@@ -120,7 +125,7 @@ def gather(folder: Path, plan: Plan) -> Evidence:
             continue
         if (record.fingerprint, record.seed) != (run.fingerprint, run.seed):
             raise InputError(f"{place}: holds a run of another plan ({record.id})")
-        records[run.id] = record.model_copy(update={"recipe": {}, "provenance": {}})  # the plan has them
+        records[run.id] = record.model_copy(update=UNNEEDED)
         counts = (run.workload, run.fingerprint) in judged and phases[run.id] != "teacher"
         if counts and record.status == "done":
             bits[run.id] = _validation_bits(place / CORRECT, record, validation[run.workload])

@@ -16,6 +16,7 @@ def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
     times = [record.timings for record in done if record.timings]
     steps = [1000 * t.train_seconds / t.train_steps for t in times if t.train_steps]
     top5 = [record.top5 for record in done if record.top5 is not None]
+    balanced = [record.balanced for record in done if record.balanced is not None]
     others = [record.status for record in records.values() if record.status not in ("done", "diverged")]
     return Summary(
         name=runs.arm.name,
@@ -26,6 +27,7 @@ def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
         mean=fmean(accuracy.values()) if accuracy else None,
         sd=stdev(accuracy.values()) if len(accuracy) > 1 else None,
         top5_mean=fmean(top5) if top5 else None,
+        balanced_mean=fmean(balanced) if balanced else None,
         accuracy_by_seed=accuracy,
         diverged=sum(record.status == "diverged" for record in records.values()),
         failed={status: others.count(status) for status in sorted(set(others))},

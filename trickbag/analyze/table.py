@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from trickbag.analyze.gather import Evidence, percent
 
 FIELDS = (
-    "run", "workload", "arm", "role", "phase", "look", "fingerprint", "seed", "status", "top1", "top5", "test_top1",
-    "validation_images", "parameters", "train_seconds", "train_steps", "startup_seconds", "evaluate_seconds",
-    "resumed", "message",
+    "run", "workload", "arm", "role", "phase", "look", "fingerprint", "seed", "status", "top1", "top5",
+    "balanced", "test_top1", "validation_images", "parameters", "train_seconds", "train_steps",
+    "startup_seconds", "evaluate_seconds", "resumed", "message",
 )  # fmt: skip
 
 
 def run_table(evidence: Evidence, test_accuracy: Mapping[str, float]) -> str:
     """The CSV text, in the order of the plan; accuracies in percent with all their digits.
 
-    `test_top1` is empty while the test images are sealed. An arm with several names stands under its first.
+    `test_top1` is empty while the test images are sealed, `balanced` (accuracy within the classes, averaged)
+    where the classes are about equal. An arm with several names stands under its first.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")

@@ -23,6 +23,7 @@ def train(
     ] = None,
 ) -> None:
     """Train one recipe with one seed; with --out, the same command continues an interrupted run."""
+    from trickbag.cli.classes import print_classes
     from trickbag.cli.epochs import EpochLines
     from trickbag.run.single import train_recipe
 
@@ -45,6 +46,7 @@ def train(
     print(
         f"{record.status}: validation top-1 {record.top1:.2f} %" if record.top1 is not None else record.status
     )
+    print_classes(record, Console())
     if out:
         print(f"record: {out / 'run.json'}")
 

@@ -99,6 +99,7 @@ class Summary(Frozen):
     mean: float | None  # percent
     sd: float | None  # percentage points
     top5_mean: float | None = None
+    balanced_mean: float | None = None  # percent, of the classes' accuracies; imbalanced data sets only
     accuracy_by_seed: dict[int, float] = {}
     diverged: int = 0
     failed: dict[str, int] = {}  # other named outcomes -> count

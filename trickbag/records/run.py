@@ -27,6 +27,7 @@ class EpochRow(Frozen):
     images_per_second: float | None  # None: the epoch was all start-up
     top1: float | None = None
     top5: float | None = None
+    waiting: float | None = None  # percent of the epoch's training time, spent waiting for images
 
 
 class Timings(Frozen):
@@ -37,6 +38,14 @@ class Timings(Frozen):
     startup_seconds: float  # building, first step and compilation
     evaluate_seconds: float
     wait_seconds: float = 0.0  # of train_seconds, spent waiting for images
+
+
+class ClassAccuracy(Frozen):
+    """Validation top-1 accuracy within one class; None where it has no validation images."""
+
+    name: str
+    images: int  # validation images
+    top1: float | None  # percent
 
 
 class RunRecord(Frozen):
@@ -56,6 +65,8 @@ class RunRecord(Frozen):
     epochs: tuple[EpochRow, ...] = ()
     top1: float | None = None  # validation accuracy at the last step, percent
     top5: float | None = None
+    balanced: float | None = None  # percent, mean of the classes' accuracies; imbalanced data sets only
+    class_accuracy: tuple[ClassAccuracy, ...] = ()  # in the order of the classes; likewise
     validation_images: int = 0
     parameters: int = 0
     timings: Timings | None = None

@@ -21,6 +21,7 @@ from trickbag.report.wording import (
 INTERIM, FRAGILE = "interim", "fragile"
 JOINT = "faster, accuracy kept"
 OPTIMISTIC = "selected, optimistic"
+BALANCED = "Balanced: mean of the classes' accuracies, for classes of different size; verdicts are on top-1."
 
 
 class Fact(NamedTuple):
@@ -81,6 +82,16 @@ def arm_facts(arm: ArmResult, results: Results) -> tuple[Fact, ...]:
         found.append(Fact("Stopped", f"at {arm.stopped_at} seeds", "an interim look settled the comparison"))
     found += [Fact("Tuning", level(arm), tuning_meaning(arm)), *spread_facts(arm.spread)]
     return tuple(found)
+
+
+def balanced(arm: Summary) -> str:
+    """The balanced accuracy, where the classes differ in size; else empty."""
+    return "" if arm.balanced_mean is None else f"balanced {number(arm.balanced_mean)}"
+
+
+def has_balanced(results: Results) -> bool:
+    """Whether any arm was judged on classes that differ in size."""
+    return any(arm.balanced_mean is not None for arm in (*results.baselines, *results.arms))
 
 
 def published(arm: Summary) -> str:

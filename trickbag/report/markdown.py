@@ -47,6 +47,11 @@ def _verdicts(group: Group, results: Results) -> str:
         [escape(base.name), number(base.mean), "", "reference", str(base.seeds), facts.indicative(base), ""]
     ]
     rows += [_row(arm, group) for arm in group.judged]
+    if any(arm.balanced_mean is not None for arm in (base, *group.judged)):
+        head.append("Balanced accuracy, %")
+        rows = [
+            [*row, number(arm.balanced_mean)] for row, arm in zip(rows, (base, *group.judged), strict=True)
+        ]
     if any(arm.test for arm in group.judged):
         head.append("Effect on the test images, pp")
         rows = [[*row, effect(arm.test) if arm and arm.test else ""] for row, arm in _with(rows, group)]

@@ -8,8 +8,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.records.result import ArmResult, Results
-from trickbag.report.facts import FRAGILE, INTERIM, marks, published, published_sources, short_price
+from trickbag.records.result import ArmResult, Results, Summary
+from trickbag.report.facts import (
+    BALANCED,
+    FRAGILE,
+    INTERIM,
+    has_balanced,
+    marks,
+    published,
+    published_sources,
+    short_price,
+)
 from trickbag.report.groups import Axis, Group, axis, context, groups
 from trickbag.report.terminal_findings import effect_text, findings, flags, text
 from trickbag.report.wording import SIGNS, TIME_SIGNS, number, ratio, share
@@ -30,6 +39,8 @@ def print_verdicts(results: Results, console: Console | None = None) -> None:
     )
     if sources := published_sources((*results.baselines, *results.arms)):
         console.print(text(f"Published: {sources}.", "dim"))
+    if has_balanced(results):
+        console.print(text(BALANCED, "dim"))
     for finding in findings(results):
         console.print(finding)
     console.print(bottom_line(results))
@@ -101,7 +112,10 @@ def _columns(results: Results, layout: Layout) -> dict[str, dict[str, Any]]:
     """Column titles and how each is laid out."""
     columns: dict[str, dict[str, Any]] = {"arm": {"overflow": "fold", "max_width": layout.name}}
     if layout.wide:
-        columns["acc. %"] = {"justify": "right", "no_wrap": True}
+        columns["acc. %\nbal. %" if has_balanced(results) else "acc. %"] = {
+            "justify": "right",
+            "no_wrap": True,
+        }
     columns[f"effect, pp [{share(results.level)}]"] = {"justify": "right", "no_wrap": True}
     if layout.drawing:
         columns["interval"] = {"no_wrap": True, "width": layout.drawing}
@@ -125,7 +139,7 @@ def _row(arm: ArmResult, group: Group, margin: float, scale: Axis, layout: Layou
     if arm.published is not None:
         effect.append(f"\n{published(arm)}", "dim not bold")
     picture = _draw(arm, margin, scale, layout.drawing)
-    cells = [name, Text(number(arm.mean)), effect, picture, _verdict(arm, layout), _time(arm)]
+    cells = [name, _mean(arm), effect, picture, _verdict(arm, layout), _time(arm)]
     return _fit([*cells, Text(str(arm.seeds))], layout)
 
 
@@ -135,13 +149,21 @@ def _baseline_row(group: Group, layout: Layout) -> list[Text]:
     printed = Text(published(arm), "dim")
     cells = [
         text(arm.name, "italic"),
-        Text(number(arm.mean)),
+        _mean(arm),
         printed,
         empty,
         Text("reference", "dim"),
         empty,
     ]
     return _fit([*cells, Text(str(arm.seeds))], layout)
+
+
+def _mean(arm: Summary) -> Text:
+    """The mean accuracy, and below it the balanced one where the classes differ in size."""
+    said = Text(number(arm.mean))
+    if arm.balanced_mean is not None:
+        said.append(f"\n{number(arm.balanced_mean)}", "dim")
+    return said
 
 
 def _foreign_row(name: str, why: str, layout: Layout) -> list[Text]:

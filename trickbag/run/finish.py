@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from trickbag.recipe import Machine
@@ -14,12 +15,22 @@ from trickbag.records.run import (
     PROGRESS,
     SEALED,
     WEIGHTS,
+    ClassAccuracy,
     RunRecord,
     Status,
     write_bits,
     write_run,
 )  # fmt: skip
-from trickbag.train import Bits, Outcome, Session, device_of, save_weights
+from trickbag.train import (
+    Bits,
+    Outcome,
+    Resolved,
+    Session,
+    class_accuracy,
+    device_of,
+    is_imbalanced,
+    save_weights,
+)
 
 
 def close_run(
@@ -68,11 +79,29 @@ def record_of(planned: PlannedRun, session: Session, outcome: Outcome, machine: 
         epochs=tuple(session.rows),
         top1=bits.accuracy(1) if bits else None,
         top5=bits.accuracy(5) if bits else None,
+        **(within_classes(session.resolved, bits) if bits else {}),
         validation_images=len(bits.ids) if bits else 0,
         parameters=sum(parameter.numel() for parameter in session.model.parameters()),
         timings=session.clock.timings(),
         resumed=session.resumed,
     )
+
+
+def within_classes(resolved: Resolved, bits: Bits) -> dict[str, Any]:
+    """The record's fields on accuracy within the classes; none where the training images are balanced."""
+    labels, classes = resolved.images.train_labels.numpy(), resolved.images.classes
+    if not is_imbalanced(np.bincount(labels, minlength=len(classes))):
+        return {}
+    judged = labels[bits.ids]
+    top1 = class_accuracy(bits.top1, judged, len(classes))
+    images = np.bincount(judged, minlength=len(classes)).tolist()
+    rows = zip(classes, images, top1.tolist(), strict=True)
+    return {
+        "balanced": float(np.nanmean(top1)),
+        "class_accuracy": tuple(
+            ClassAccuracy(name=name, images=n, top1=value if n else None) for name, n, value in rows
+        ),
+    }
 
 
 def describe_machine(machine: Machine) -> dict[str, str | int]:

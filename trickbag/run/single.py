@@ -22,8 +22,8 @@ class Listener(Protocol):
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
 
-    def step(self, step: int) -> None:
-        """So many steps are done."""
+    def step(self, step: int, waited: float | None) -> None:
+        """So many steps are done; the percentage of the epoch so far that was spent waiting for images."""
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch is done."""
@@ -35,8 +35,8 @@ class Silent:
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
 
-    def step(self, step: int) -> None:
-        """So many steps are done."""
+    def step(self, step: int, waited: float | None) -> None:
+        """So many steps are done; the percentage of the epoch so far that was spent waiting for images."""
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch is done."""

@@ -2,7 +2,7 @@
 
 from trickbag.train.catalogue import CATALOGUE, find_own, is_own
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
-from trickbag.train.evaluate import Bits
+from trickbag.train.evaluate import Bits, class_accuracy, is_imbalanced
 from trickbag.train.lap import lap, start_session
 from trickbag.train.loop import Outcome, Watch, epoch_order, feed, train, train_step
 from trickbag.train.resolve import device_of, open_data, resolve
@@ -22,10 +22,12 @@ __all__ = [
     "Watch",
     "appearances",
     "build_session",
+    "class_accuracy",
     "device_of",
     "epoch_order",
     "feed",
     "find_own",
+    "is_imbalanced",
     "is_own",
     "lap",
     "load_checkpoint",

@@ -30,10 +30,14 @@ class Flip:
 
     def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
         """Flip the images whose draw is below `p`, or whose turn it is."""
+        return flip(x, self.mask(draws))
+
+    def mask(self, draws: ImageDraws) -> Tensor:
+        """Which images are mirrored, bool [B]."""
         if self.alternating:
             first = draws.at_epoch(0).uniform("flip")[:, 0] < self.p
-            return flip(x, first ^ bool(draws.epoch % 2))
-        return flip(x, draws.uniform("flip")[:, 0] < self.p)
+            return first ^ bool(draws.epoch % 2)
+        return draws.uniform("flip")[:, 0] < self.p
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ from trickbag.data.index import survey
 from trickbag.data.sources import cifar
 from trickbag.data.sources.cifar import cifar10, cifar100
 from trickbag.data.sources.digits import digits
+from trickbag.data.sources.fashion_mnist import fashion_mnist, fashion_mnist_files
 from trickbag.data.sources.folder import class_folder
+from trickbag.data.sources.imagenet import imagenet_source
+from trickbag.data.sources.tiny_imagenet import tiny_imagenet_source
 from trickbag.data.view import View
 
 Reader = Callable[..., ImageSet]  # (root: Path | None, *, arguments of its own) -> ImageSet
@@ -40,8 +43,23 @@ def imagenet(
     exif: Literal["ignore", "apply"] = "ignore",
     bad_files: int = 0,
 ) -> ImageSet:
-    """ImageNet as a class folder: root/train/<wnid>/ and root/val/<wnid>/."""
-    return seen(class_folder(root), View(resize, form, exif, bad_files))
+    """ImageNet (ILSVRC 2012): the official tars, read in place, or class folders train/<wnid>/ and val/<wnid>/.
+
+    Validation images that lie flat, in val/ or in their tar, need the official devkit for their classes.
+    """
+    return seen(imagenet_source(root), View(resize, form, exif, bad_files))
+
+
+def tiny_imagenet(
+    root: Path | None,
+    *,
+    resize: int | None = None,
+    form: Literal["squares", "originals"] = "squares",
+    exif: Literal["ignore", "apply"] = "ignore",
+    bad_files: int = 0,
+) -> ImageSet:
+    """Tiny ImageNet, 200 classes, 64×64: tiny-imagenet-200.zip, read in place, or its extracted folder."""
+    return seen(tiny_imagenet_source(root), View(resize, form, exif, bad_files))
 
 
 def seen(source: Source, view: View) -> ImageSet:
@@ -54,15 +72,22 @@ DATASETS: Mapping[str, Reader] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
     "folder": folder,
+    "fashion_mnist": fashion_mnist,
+    "tiny_imagenet": tiny_imagenet,
     "imagenet": imagenet,
 }
-FINDERS: Mapping[str, Finder] = {"folder": class_folder, "imagenet": class_folder}
+FINDERS: Mapping[str, Finder] = {
+    "folder": class_folder,
+    "tiny_imagenet": tiny_imagenet_source,
+    "imagenet": imagenet_source,
+}
 """How the images of an encoded data set are found; the readers of these names take the arguments of a View."""
 
 _FILES: Mapping[str, Callable[[Path | None], list[Path]]] = {
     "digits": lambda root: [],
     "cifar10": partial(cifar.locate, cifar.CIFAR10),
     "cifar100": partial(cifar.locate, cifar.CIFAR100),
+    "fashion_mnist": fashion_mnist_files,
 }
 
 
