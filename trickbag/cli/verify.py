@@ -12,7 +12,6 @@ from rich.table import Table
 
 from trickbag.cli.bar import bar
 from trickbag.cli.data_fields import opened, parted
-from trickbag.cli.show_twins import draw_twins
 from trickbag.records.files import provenance, write_text
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Check a data set: every image decodes, labels and classes, damage, duplicates. Continues where it stopped."""
+    from trickbag.cli.show_twins import draw_twins
     from trickbag.data.check import examine, ledger_of
 
     patch, machine = parted(fields or [], root)
