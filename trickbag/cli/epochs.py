@@ -33,7 +33,7 @@ class EpochLines:
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
         self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)
-        self._console.print("epoch   loss      lr        top-1    top-5    images/s   wait", style="dim")
+        self._console.print("epoch   loss      lr        top-1    top-5     images/s   wait", style="dim")
         self._bar.start()
         self._task = self._bar.add_task("train", total=total_steps, epoch=1, waited="")
 
