@@ -48,9 +48,9 @@ def train(
     print(
         f"{record.status}: validation top-1 {record.top1:.2f} %" if record.top1 is not None else record.status
     )
+    print_classes(record, Console())
     for line in bad_files(record.provenance.get("bad_files", {})):
         print(line)
-    print_classes(record, Console())
     if out:
         print(f"record: {out / 'run.json'}")
 
