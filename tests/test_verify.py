@@ -20,6 +20,7 @@ from trickbag.data.images import ImageSet
 from trickbag.data.index import save_index, survey
 from trickbag.data.opening import open_images
 from trickbag.data.sources.folder import class_folder
+from trickbag.data.view import View
 
 app = typer.Typer()
 app.command()(guarded(verify))
@@ -134,16 +135,10 @@ def prepare(root: Path, home: Path) -> None:
         (home / f"{name}.bin").write_bytes(b"".join(data))
         np.save(home / f"{name}.offsets.npy", np.cumsum([0, *map(len, data)], dtype=np.int64))
         save_index(indices[name], home, name)
-    digest = ImageSet.encoded(source, indices["train"], indices["test"], open_view()).digest
+    digest = ImageSet.encoded(source, indices["train"], indices["test"], View()).digest
     made = {"data set": "folder", "arguments": {}}
     meta = {"format": 1, "kind": "encoded", "classes": source.classes, "digest": digest, "provenance": made}
     (home / "meta.json").write_text(json.dumps(meta))
-
-
-def open_view():
-    from trickbag.data.view import View
-
-    return View()
 
 
 def test_damage_to_the_prepared_form_is_named(root: Path, tmp_path: Path) -> None:
