@@ -232,7 +232,9 @@ def test_other_content_options_and_sources_are_refused(photos, tmp_path):
     with pytest.raises(InputError, match=r"mine: holds other files \(thesis.txt\)"):
         made(request, mine)
     (mine / "meta.json").write_text('{"authors": []}')
-    with pytest.raises(InputError, match=r"mine.*: (damaged, or not of a prepared data set|holds other files)"):
+    with pytest.raises(
+        InputError, match=r"mine.*: (damaged, or not of a prepared data set|holds other files)"
+    ):
         made(request, mine)
     assert set(os.listdir(mine)) == {"thesis.txt", "meta.json"}
     with pytest.raises(InputError, match=r"thesis.txt: is a file"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 if TYPE_CHECKING:  # a room of torch's, which the command line imports only where it is needed
@@ -27,7 +28,8 @@ class _Rate(ProgressColumn):
 @contextmanager
 def bar(console: Console) -> Iterator["Tell"]:
     """What shows the work on `console`, a bar for each piece; nothing where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(20), _Rate(), TimeRemainingColumn())
+    rate = _Rate(table_column=Column(no_wrap=True))
+    columns = (TextColumn("{task.description}"), BarColumn(12), rate, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks = dict[str, TaskID]()
 

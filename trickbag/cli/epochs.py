@@ -30,10 +30,14 @@ class EpochLines:
     ) -> None:
         self._bar.stop()
 
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
+        self._console.print(held, highlight=False, markup=False, soft_wrap=True)
+
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
         self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)
-        self._console.print("epoch   loss      lr        top-1    top-5    images/s   wait", style="dim")
+        self._console.print("epoch   loss      lr        top-1    top-5     images/s   wait", style="dim")
         self._bar.start()
         self._task = self._bar.add_task("train", total=total_steps, epoch=1, waited="")
 

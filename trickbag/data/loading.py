@@ -21,7 +21,7 @@ Write = Callable[[int, NDArray[np.uint8]], None]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A batch to be made: the ids of its images, and what writes number `j` of them into uint8 [C, H, W]."""
+    """A batch to be made: the ids of its images, and what writes number `j` of them into uint8 [H, W, C]."""
 
     ids: Tensor
     write: Write
@@ -30,7 +30,7 @@ class Job:
 def loaded(
     jobs: Iterable[Job], shape: tuple[int, int, int], *, threads: int | None, device: torch.device
 ) -> Generator[tuple[Tensor, Job]]:
-    """For each job its images, uint8 [B, *shape] on the device, and the job itself.
+    """For each job its images, uint8 [B, *shape] on the device (channels last in memory), and the job itself.
 
     Images on the CPU are the caller's until the next ones are asked for: their memory is used again. What a job
     raises reaches the caller as it is, in the batch's turn. Closing the generator, or losing it, ends all
@@ -97,18 +97,21 @@ class _Buffers:
     _free: deque[tuple[Tensor, torch.cuda.Event | None]] = field(default_factory=deque)
 
     def take(self, count: int) -> Tensor:
-        """Memory for `count` images that nobody reads any more, uint8 [count, C, H, W]."""
+        """Memory for `count` images that nobody reads any more, uint8 [count, H, W, C]."""
         while self._free:
             memory, copied = self._free.popleft()
             if copied:
                 copied.synchronize()
             if len(memory) >= count:
                 return memory[:count]
-        return torch.empty(count, *self.shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
+        channels, height, width = self.shape
+        return torch.empty(
+            count, height, width, channels, dtype=torch.uint8, pin_memory=self.device.type == "cuda"
+        )
 
     def serve(self, memory: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
         """The batch in this memory, on the device; and where it is copied, what tells the end of that."""
-        x, copied = memory.to(self.device, non_blocking=True), None
+        x, copied = memory.to(self.device, non_blocking=True).permute(0, 3, 1, 2), None
         if self.device.type == "cuda":
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(torch.cuda.current_stream(self.device))

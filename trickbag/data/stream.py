@@ -40,6 +40,7 @@ class StreamStore:
     cut: RandomResizedCrop | None = None
     mirror: Flip | None = None
     streams: Streams = field(default_factory=lambda: Streams(0))
+    more: bool = False  # operations follow, whose sums may depend on how images lie in memory
 
     @classmethod
     def build(
@@ -67,7 +68,7 @@ class StreamStore:
             cut = left.pop(0)
         if left and isinstance(left[0], Flip):
             mirror = left.pop(0)
-        return replace(self, cut=cut, mirror=mirror, streams=streams), left  # type: ignore[arg-type]
+        return replace(self, cut=cut, mirror=mirror, streams=streams, more=bool(left)), left  # type: ignore[arg-type]
 
     def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
         """For each step its images and labels, on the device."""
@@ -90,7 +91,7 @@ class StreamStore:
         made = loaded(jobs, (3, height, width), threads=self.threads, device=self.device)
         with closing(made):
             for x, job in made:
-                yield x, self.labels[job.ids].to(self.device)
+                yield x.contiguous() if self.more else x, self.labels[job.ids].to(self.device)
 
     def _drawn(self, epoch: int, numbers: Tensor, height: int, width: int) -> Job:
         """A training batch; all that its images draw is drawn here, for all of them at once."""
@@ -135,5 +136,6 @@ def crops(
 
 
 def place(pixels: Pixels, out: NDArray[np.uint8], mirror: bool) -> None:
-    """Write an image [H, W, 3] into its place in a batch [3, H, W], mirrored left and right or not."""
-    out[...] = (pixels[:, ::-1] if mirror else pixels).transpose(2, 0, 1)
+    """Write an image [H, W, 3] into its place in a batch, of this shape too, mirrored left and right or not."""
+    image = torch.from_numpy(np.ascontiguousarray(pixels))  # whose mirror is ten times as fast as numpy's
+    torch.from_numpy(out).copy_(image.flip(1) if mirror else image)

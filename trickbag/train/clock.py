@@ -68,9 +68,9 @@ class Clock:
         """The percentage of the epoch under way that was spent waiting for images; None as long as it starts up."""
         self._count_idle()
         seconds = self.train_seconds - self._lap[0] + perf_counter() - self._mark
-        return (
-            100 * (self.wait_seconds - self._lap[2]) / seconds if self._training and not self._cold else None
-        )
+        if self._cold or seconds <= 0:
+            return None
+        return 100 * (self.wait_seconds - self._lap[2]) / seconds
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
