@@ -20,7 +20,7 @@ from trickbag.cli.main import app
 from trickbag.data import open_images
 from trickbag.data.prepare import Reencoding, Request, prepare
 from trickbag.data.prepare import room as room_module
-from trickbag.data.prepared import open_flat
+from trickbag.data.prepared import open_flat, prepared_home
 from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply, load_recipe
@@ -80,7 +80,7 @@ def test_the_form_holds_the_original_bytes_in_order(photos, tmp_path):
 
 def test_it_opens_as_the_folder_does_and_preparing_again_changes_nothing(photos, tmp_path):
     request = Request.of("folder", photos)
-    home = request.home(tmp_path / "cache")
+    home = prepared_home("folder", tmp_path / "cache")
     made(request, home)
     before = {path.name: path.stat().st_mtime_ns for path in home.iterdir()}
     done, _ = made(request, home)
@@ -287,9 +287,10 @@ def test_room_on_the_disk_is_looked_for_first(photos, tmp_path, monkeypatch):
     [
         (("cifar1",), "unknown data set 'cifar1'; did you mean 'cifar1"),
         (("floder:x",), "unknown data set 'floder:x'"),
-        (("hub:",), "unknown data set 'hub:'"),
+        (("hub:",), "named hub:OWNER/NAME"),
+        (("folder",), "folder: where? write folder:PATH, or give --from PATH"),
         (("folder:/no/such",), "/no/such: there is no such folder"),
-        (("folder:/tmp", "--from", "/tmp"), "says where the images are, and so does --from"),
+        (("folder:/tmp", "--from", "/usr"), "says where the images are, and so does --from"),
         (("imagenet", "--from", "/tmp", "resize=3"), "resize: is of no effect on preparing imagenet"),
         (("cifar10", "--from", "/tmp", "labels=coarse"), "data set 'cifar10': got an unexpected keyword"),
         (("cifar10", "--from", "/tmp", "--short-side", "16"), "holds no encoded images"),
@@ -326,7 +327,7 @@ def test_the_command_says_what_it_made_and_how_to_use_it(photos, tmp_path):
     answer = json.loads(call(f"folder:{photos}", "--to", tmp_path / "to", "--short-side", 16, "--json"))
     assert answer["images"] == {"train": 12, "test": 6}
     assert 0 < answer["bytes"] < size
-    assert answer["use"] == f"data: {{name: folder}} with machine.data_root={tmp_path / 'to'}"
+    assert answer["use"] == f"data: {{name: folder:{photos}}} with machine.data_root={tmp_path / 'to'}"
     assert answer["provenance"]["root"] == str(photos)
     assert open_images("folder", Path(answer["folder"]), {}, tmp_path / "c").digest == answer["digest"]
     assert "need no preparation" in call("digits")
