@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from cifar_files import CIFAR10_NAMES, cifar10_files, write_parquet
+from imagenet_files import DEVKIT, devkit_archive, train_files, validation_files, write_official, write_tree
 from photo_folder import photo_folder, picture, save
 from PIL import Image, ImageOps, JpegImagePlugin
 from test_data_cifar import official10, official100  # noqa: F401
@@ -154,6 +155,42 @@ def test_training_from_archive_parquet_and_form_is_the_same(official10, tmp_path
             Machine(device="cpu", cache=tmp_path / "cache", data_root=root)
             for root in (archive, tmp_path / "hub", tmp_path / "form")
         ],
+    )
+
+
+def test_tars_of_imagenet_and_its_folders_give_the_same_form(tmp_path):
+    (tmp_path / "tars").mkdir()
+    write_official(tmp_path / "tars")
+    contents = {wnid: list(some.values()) for wnid, some in train_files().items()}
+    folder = tmp_path / "folders"
+    write_tree(
+        folder / "train", {f"{w}/{n}": d for w, some in train_files().items() for n, d in some.items()}
+    )
+    write_tree(folder / "val", validation_files())
+    write_tree(folder, {f"{DEVKIT}.tar.gz": devkit_archive()})
+    forms = []
+    for root in (tmp_path / "tars", folder):
+        home = tmp_path / f"{root.name}_form"
+        assert made(Request.of("imagenet", root), home)[0].counts["train"] == sum(map(len, contents.values()))
+        forms.append(files(home))
+    told = ("meta.json", "test.names.npy", "test.name_ends.npy")  # where they lay: a flat val/ has no classes
+    assert [name for name in forms[0] if forms[0][name] != forms[1][name] and name not in told] == []
+    assert len(forms[0]["train.bin"]) == sum(len(data) for some in contents.values() for data in some)
+
+
+def test_parquet_named_by_its_path_opens_from_the_form(tmp_path):
+    content = unpickle(cifar10_files()["test_batch"], "test_batch")
+    for part in ("train", "test"):
+        path = tmp_path / "hub" / f"{part}.parquet"
+        write_parquet(path, content[b"data"], {"label": content[b"labels"]}, {"label": CIFAR10_NAMES})
+    name, cache = f"parquet:{tmp_path / 'hub'}", tmp_path / "cache"
+    before = open_images(name, None, {}, cache, memory_gib=0)
+    made(Request.of(name), prepared_home(name, cache))
+    after = open_images(name, None, {}, cache, memory_gib=0)
+    assert "train.bin" in after.train_images.encoded.where(0)
+    assert after.digest == before.digest
+    assert torch.equal(
+        after.some(torch.arange(12)).flatten(1), torch.from_numpy(content[b"data"].astype(np.uint8))
     )
 
 
