@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trickbag.data.decode import Pixels
 from trickbag.data.loading import Job, loaded
-from trickbag.data.resize import resized
+from trickbag.data.resize import mirrored, resized
 from trickbag.data.sample import SampleOperation
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
@@ -40,6 +39,7 @@ class StreamStore:
     cut: RandomResizedCrop | None = None
     mirror: Flip | None = None
     streams: Streams = field(default_factory=lambda: Streams(0))
+    more: bool = False  # operations follow, whose sums may depend on how images lie in memory
 
     @classmethod
     def build(
@@ -67,7 +67,7 @@ class StreamStore:
             cut = left.pop(0)
         if left and isinstance(left[0], Flip):
             mirror = left.pop(0)
-        return replace(self, cut=cut, mirror=mirror, streams=streams), left  # type: ignore[arg-type]
+        return replace(self, cut=cut, mirror=mirror, streams=streams, more=bool(left)), left  # type: ignore[arg-type]
 
     def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
         """For each step its images and labels, on the device."""
@@ -87,23 +87,23 @@ class StreamStore:
 
     def _served(self, jobs: Iterable[Job], height: int, width: int) -> Generator[tuple[Tensor, Tensor]]:
         """The images and labels of each job, on the device."""
-        made = loaded(jobs, (3, height, width), threads=self.threads, device=self.device)
+        made = loaded(jobs, (height, width), threads=self.threads, device=self.device)
         with closing(made):
             for x, job in made:
-                yield x, self.labels[job.ids].to(self.device)
+                yield x.contiguous() if self.more else x, self.labels[job.ids].to(self.device)
 
     def _drawn(self, epoch: int, numbers: Tensor, height: int, width: int) -> Job:
         """A training batch; all that its images draw is drawn here, for all of them at once."""
         ids, draws = images_of(numbers), self.streams.images(epoch, numbers)
-        mirrored = self.mirror.mask(draws).tolist() if self.mirror else None
+        mirror = self.mirror.mask(draws).tolist() if self.mirror else None
         if self.cut is None:
-            return centres(self.images, ids, height, width, mirrored)
+            return centres(self.images, ids, height, width, mirror)
         boxes = self.cut.boxes(draws, *self.images.sizes(ids).unbind(1)).tolist()
-        return crops(self.images, ids, boxes, height, width, mirrored)
+        return crops(self.images, ids, boxes, height, width, mirror)
 
 
 def centres(
-    images: EncodedImages, ids: Tensor, height: int, width: int, mirrored: Sequence[bool] | None = None
+    images: EncodedImages, ids: Tensor, height: int, width: int, mirror: Sequence[bool] | None = None
 ) -> Job:
     """The whole images `ids`, cut to the centre as torchvision's center_crop places it, some of them mirrored."""
     numbers = ids.tolist()
@@ -111,7 +111,7 @@ def centres(
 
     def write(j: int, out: NDArray[np.uint8]) -> None:
         pixels = images.centre(numbers[j])[top : top + height, left : left + width]
-        place(pixels, out, mirrored is not None and mirrored[j])
+        out[...] = mirrored(pixels) if mirror and mirror[j] else pixels
 
     return Job(ids, write)
 
@@ -122,18 +122,13 @@ def crops(
     boxes: Sequence[tuple[int, int, int, int]],
     height: int,
     width: int,
-    mirrored: Sequence[bool] | None = None,
+    mirror: Sequence[bool] | None = None,
 ) -> Job:
     """A box (top, left, height, width) of each image in `ids`, resized, some of them mirrored."""
     numbers = ids.tolist()
 
     def write(j: int, out: NDArray[np.uint8]) -> None:
         pixels = resized(images.box(numbers[j], *boxes[j]), height, width)
-        place(pixels, out, mirrored is not None and mirrored[j])
+        out[...] = mirrored(pixels) if mirror and mirror[j] else pixels
 
     return Job(ids, write)
-
-
-def place(pixels: Pixels, out: NDArray[np.uint8], mirror: bool) -> None:
-    """Write an image [H, W, 3] into its place in a batch [3, H, W], mirrored left and right or not."""
-    out[...] = (pixels[:, ::-1] if mirror else pixels).transpose(2, 0, 1)
