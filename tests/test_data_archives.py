@@ -3,6 +3,7 @@ import os
 import random
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -243,8 +244,13 @@ def test_a_member_is_never_unpacked_beyond_its_declared_size(tmp_path):
     path = tmp_path / "x.zip"
     write_zip(path, {"one.JPEG": bytes(10_000_000)})
     patched(path, 24, (100).to_bytes(4, "little"))
+    images = zipped(path)
+    tracemalloc.start()
     with pytest.raises(InputError, match=r"one.JPEG: is not what the archive's directory says"):
-        zipped(path).read(0)
+        images.read(0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000  # bytes; the member unpacks to ten million
 
 
 def test_damaged_zips_are_named(tmp_path):

@@ -2,6 +2,7 @@ import dataclasses
 import gzip
 import hashlib
 import importlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ def test_wrong_bytes_are_refused_before_unpacking(tmp_path, monkeypatch):
     [
         ("train-images-idx3-ubyte", lambda data: data[:-1]),
         ("train-images-idx3-ubyte", lambda data: data + b"\0"),
-        ("train-images-idx3-ubyte", lambda data: data + bytes(50_000_000)),  # a bomb: 50 kB packed
+        ("train-images-idx3-ubyte", lambda data: data + bytes(5_000_000)),
         ("train-images-idx3-ubyte", lambda data: b"\0\0\x09" + data[3:]),
         ("train-images-idx3-ubyte", lambda data: data[:4] + (41).to_bytes(4, "big") + data[8:]),
         ("t10k-labels-idx1-ubyte", lambda data: b""),
@@ -111,6 +112,18 @@ def test_files_of_another_shape_are_refused(tmp_path, monkeypatch, name, change,
     count = COUNTS[name.split("-")[0]]
     with pytest.raises(InputError, match=rf"{name}\S*: is not an IDX file of {count}(×28×28)? bytes"):
         DATASETS["fashion_mnist"](tmp_path)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    files = small_files()
+    files["t10k-labels-idx1-ubyte"] += bytes(10_000_000)
+    write(tmp_path, files, monkeypatch)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="is not an IDX file of 15 bytes"):
+        DATASETS["fashion_mnist"](tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000  # bytes
 
 
 def test_labels_beyond_the_classes_are_refused(tmp_path, monkeypatch):

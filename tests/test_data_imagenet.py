@@ -166,6 +166,19 @@ def test_validation_images_must_be_those_of_the_devkit(tmp_path):
         imagenet_source(tmp_path)
 
 
+def test_a_validation_part_without_images_is_refused(tmp_path):
+    extracted_train(tmp_path)
+    (tmp_path / "val" / "n01440764").mkdir(parents=True)
+    with pytest.raises(
+        InputError, match=r"val: holds no images; it can be val/<wnid>/, a flat val/ or ILSVRC2012"
+    ):
+        imagenet_source(tmp_path)
+    write_tree(tmp_path, {VALIDATION: tar_of({}), **devkit_files(truth=[])})
+    (tmp_path / "val" / "n01440764").rmdir()
+    with pytest.raises(InputError, match=r"ground_truth.txt: is empty"):
+        imagenet_source(tmp_path)
+
+
 def test_a_half_sorted_validation_folder_is_refused(tmp_path):
     write_official(tmp_path)
     flat_validation(tmp_path)

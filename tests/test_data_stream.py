@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy.stats import ks_2samp
 from torchvision.transforms import RandomResizedCrop as Reference
 from torchvision.transforms import functional as reference
@@ -355,15 +355,17 @@ def test_a_file_exchanged_for_another_size_is_named(pictures, tmp_path):
         list(taken(images).batches([(0, torch.tensor([3]))]))
 
 
-def test_the_orientation_is_applied_before_a_box_is_drawn(tmp_path):
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_the_orientation_is_applied_before_a_box_is_drawn(tmp_path, suffix):
     exif = Image.Exif()
     exif[0x0112] = 6
-    photo(80, 30).save(tmp_path / "0.jpg", exif=exif)
-    images = opened([tmp_path / "0.jpg"], View(resize=16, form="originals", exif="apply"))
+    path = tmp_path / f"0.{suffix}"
+    photo(80, 30).save(path, exif=exif)
+    images = opened([path], View(resize=16, form="originals", exif="apply"))
     assert images.train_images.sizes(torch.tensor([0])).tolist() == [[80, 30]]
     whole = RandomResizedCrop(80, scale=(1.0, 1.0), ratio=(30 / 80, 30 / 80))
     ((x, _),) = taken(images, [whole]).batches([(0, torch.tensor([0]))])
-    upright = Image.open(tmp_path / "0.jpg").transpose(Image.Transpose.ROTATE_270)
+    upright = ImageOps.exif_transpose(Image.open(path).convert("RGB"))
     expected = np.asarray(upright.resize((80, 80), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(x[0].permute(1, 2, 0).numpy() - expected).max() <= 1
 

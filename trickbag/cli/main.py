@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import typer
 
-from trickbag.cli import catalogue, plan, stages, timing, train
+from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
@@ -59,6 +59,12 @@ app.command("open-test")(guarded(stages.open_test))
 app.command()(guarded(train.train))
 app.command("list")(guarded(catalogue.list_))
 app.command()(guarded(catalogue.show))
+
+on_data = typer.Typer(help="Get, prepare, check and look at data sets.", no_args_is_help=True)
+on_data.command()(guarded(prepare.prepare))
+on_data.command()(guarded(verify.verify))
+on_data.command()(guarded(info.info))
+app.add_typer(on_data, name="data")
 
 
 def main() -> None:

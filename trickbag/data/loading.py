@@ -1,6 +1,5 @@
 """Batches of images made by threads of this process: several ahead of whoever takes them, and in order."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -11,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from trickbag.data.threads import available_cores
 
 AHEAD = 2  # batches, at least
 BLOCK = 8  # images that a thread takes at a time
@@ -51,11 +52,6 @@ def loaded(
         stop.set()
         # A lost generator may be found by the garbage collector in one of the threads, which cannot wait for itself.
         pool.shutdown(not threading.current_thread().name.startswith(_NAME), cancel_futures=True)
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Archives read in place: where the members of a tar file lie. Nothing is ever extracted to the disk.
 
-Python's tarfile takes a minute for the headers of ImageNet's 1.28 million images and follows a negative size in
-circles (CVE-2025-8194), hence this reader of the one thing that the official archives hold: plain files.
+Python's tarfile takes three times as long for the headers of ImageNet's 1.28 million images, and follows a
+negative size in circles (CVE-2025-8194); hence this reader of what the official archives hold: plain files.
 """
 
 import os
@@ -59,10 +59,6 @@ def opened(path: Path) -> Iterator[tuple[Read, int]]:
     except OSError as error:
         raise InputError(f"{path}: cannot be opened: {error.strerror}") from None
     try:
-        if hasattr(
-            os, "posix_fadvise"
-        ):  # else the kernel reads 128 KiB ahead of every header: all the images
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
         yield partial(os.pread, file), os.fstat(file).st_size
     finally:
         os.close(file)
@@ -130,12 +126,10 @@ def _fault(name: str, kind: bytes, size: int, most_bytes: int) -> str:
         return "has a name that is not safe"
     if kind not in _PLAIN and kind != _FOLDER:
         return f"is {_KINDS.get(kind, f'of the unknown type {kind!r}')}, and only plain files are read"
+    if size < 0:
+        return "has a broken size"
     most = 0 if kind == _FOLDER else most_bytes
-    if not 0 <= size <= most:
-        return (
-            f"has a size of {size:,} bytes, and it can be 0 … {most:,}" if size >= 0 else "has a broken size"
-        )
-    return ""
+    return f"has a size of {size:,} bytes, and it can be 0 … {most:,}" if size > most else ""
 
 
 def _name(block: bytes) -> str:

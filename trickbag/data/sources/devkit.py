@@ -32,9 +32,12 @@ def validation_classes(home: Path) -> list[str]:
     read, where = _in_folder(folder) if folder else _in_archive(home / ARCHIVE)
     wnids = _wnids(read(_META), f"{where}{_META}")
     try:
-        return [wnids[int(line)] for line in read(_TRUTH).split()]
+        truth = [wnids[int(line)] for line in read(_TRUTH).split()]
     except (ValueError, KeyError) as error:
         raise InputError(f"{where}{_TRUTH}: lists a class that {_META} does not have: {error}") from None
+    if not truth:
+        raise InputError(f"{where}{_TRUTH}: is empty; take the official kit")
+    return truth
 
 
 def _in_folder(folder: Path) -> tuple[Callable[[str], bytes], str]:
