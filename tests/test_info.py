@@ -6,23 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
 from trickbag.cli import contact_sheet
-from trickbag.cli.info import info
-from trickbag.cli.main import guarded
+from trickbag.cli.main import app
 from trickbag.recipe import Machine, Recipe, apply
 from trickbag.train import appearances, build_session, epoch_order, resolve, train, typical_images
-
-app = typer.Typer()
-app.command()(guarded(info))
 
 
 def run(*words: str | Path, code: int = 0) -> str:
     """What the command prints; on stderr for wrong input."""
-    done = CliRunner().invoke(app, [*map(str, words)])
+    done = CliRunner().invoke(app, ["data", "info", *map(str, words)])
     assert done.exit_code == code, done.output
     return done.stderr if code == 2 else done.stdout
 

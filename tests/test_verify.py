@@ -7,27 +7,23 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import pytest
-import typer
 from PIL import Image, ImageEnhance
 from typer.testing import CliRunner
 
 from trickbag.cli import contact_sheet
-from trickbag.cli.main import guarded
-from trickbag.cli.verify import verify
+from trickbag.cli.main import app
 from trickbag.data.check import duplicates, examine, ledger_of, look_through
 from trickbag.data.check.look import perceptual_hash
 from trickbag.data.images import ImageSet
 from trickbag.data.index import save_index, survey
 from trickbag.data.opening import open_images
 from trickbag.data.sources.folder import class_folder
-
-app = typer.Typer()
-app.command()(guarded(verify))
+from trickbag.data.view import View
 
 
 def run(*words: str | Path, code: int) -> str:
     """What the command prints; on stderr for wrong input."""
-    done = CliRunner().invoke(app, [*map(str, words)])
+    done = CliRunner().invoke(app, ["data", "verify", *map(str, words)])
     assert done.exit_code == code, done.output
     return done.stderr if code == 2 else done.stdout
 
@@ -134,16 +130,10 @@ def prepare(root: Path, home: Path) -> None:
         (home / f"{name}.bin").write_bytes(b"".join(data))
         np.save(home / f"{name}.offsets.npy", np.cumsum([0, *map(len, data)], dtype=np.int64))
         save_index(indices[name], home, name)
-    digest = ImageSet.encoded(source, indices["train"], indices["test"], open_view()).digest
+    digest = ImageSet.encoded(source, indices["train"], indices["test"], View()).digest
     made = {"data set": "folder", "arguments": {}}
     meta = {"format": 1, "kind": "encoded", "classes": source.classes, "digest": digest, "provenance": made}
     (home / "meta.json").write_text(json.dumps(meta))
-
-
-def open_view():
-    from trickbag.data.view import View
-
-    return View()
 
 
 def test_damage_to_the_prepared_form_is_named(root: Path, tmp_path: Path) -> None:
@@ -160,15 +150,16 @@ def test_damage_to_the_prepared_form_is_named(root: Path, tmp_path: Path) -> Non
     assert "SHA-256 differs" in bad["why"]
 
 
-def test_an_index_that_was_changed_is_noticed(root: Path, tmp_path: Path) -> None:
-    images = open_folder(root, tmp_path / "cache")
-    labels = images.train_images.index.labels.copy()
+def test_labels_changed_in_the_prepared_form_are_noticed(root: Path, tmp_path: Path) -> None:
+    home = tmp_path / "prepared"
+    prepare(root, home)
+    labels = np.load(home / "train.labels.npy")
     labels[0] = 1
-    index = type(images.train_images.index)(**{**vars(images.train_images.index), "labels": labels})
-    other = ImageSet.encoded(class_folder(root), index, images.test_images.index, images.train_images.view)
-    kept = type(other)(**{**vars(other), "digest": images.digest})
-    assert examine(kept, ledger_of(kept, tmp_path / "cache")).index_differs
-    assert not examine(images, ledger_of(images, tmp_path / "cache")).index_differs
+    np.save(home / "train.labels.npy", labels)
+    report = check(home, tmp_path / "cache", 1)
+    assert report["index_differs"]
+    assert report["bad"] == report["wrong_labels"] == []
+    assert "Damaged index" in run("folder", "--root", home, f"machine.cache={tmp_path / 'cache'}", code=1)
 
 
 OWN = """
