@@ -83,8 +83,10 @@ def _check(height: int, width: int, data: bytes) -> None:
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
     """The image [H, W, 3] as its EXIF orientation, 1 to 8, says that it is looked at."""
+    if orientation == 1:
+        return pixels
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     rows = -1 if orientation in (3, 4, 7, 8) else 1
     columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return pixels[::rows, ::columns]
+    return pixels[::rows, ::columns].copy()  # torch takes no array that is read backwards

@@ -83,6 +83,8 @@ def header(data: bytes) -> tuple[tuple[int, int], int]:
         size = image.height, image.width
         if size[0] * size[1] > _MOST:  # reading the tags of a PNG decodes it
             return size, 1
+        if image.format == "TIFF":  # which PIL turns by itself, asked or not
+            return size, 1
         found = image.getexif().get(_ORIENTATION, 1)
         orientation = found if isinstance(found, int) and 1 <= found <= 8 else 1
     return size, orientation
