@@ -30,6 +30,10 @@ class EpochLines:
     ) -> None:
         self._bar.stop()
 
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
+        self._console.print(held, highlight=False, markup=False, soft_wrap=True)
+
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
         self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)

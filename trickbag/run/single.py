@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from trickbag.data import held
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
@@ -18,6 +19,9 @@ from trickbag.train import Resolved, Watch, build_session, resolve, train
 
 class Listener(Protocol):
     """Who is told how training goes."""
+
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -31,6 +35,9 @@ class Listener(Protocol):
 
 class Silent:
     """Listens and says nothing."""
+
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -72,6 +79,7 @@ def train_recipe(
         out.mkdir(parents=True, exist_ok=True)
     with run_lock(out) if out else nullcontext():
         parameters = sum(parameter.numel() for parameter in session.model.parameters())
+        listener.images(held(resolved.images))
         listener.begin(resolved.total_steps, parameters, str(session.device))
         checkpoint = out / CHECKPOINT if out else None
         watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)
