@@ -22,6 +22,7 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/augment.py
+	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/freed_memory.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50

@@ -1,6 +1,8 @@
+import fcntl
 import json
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from trickbag.data import DATASETS, ImageSet, open_images
+from trickbag.data import DATASETS, EncodedImages, ImageSet, held, open_images
 from trickbag.errors import InputError
 
 FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -24,6 +26,11 @@ def class_folder(root, seed=0):
 
 def entries(cache):
     return sorted(cache.iterdir())
+
+
+def kinds(cache):
+    """What the entries of a cache are, by their names."""
+    return [path.name.split("-")[0] for path in entries(cache)]
 
 
 def counting_reader(root, *, scale: int = 1):
@@ -120,11 +127,15 @@ def test_changed_source_files_are_read_again(tmp_path):
     class_folder(data)
     first = open_images("folder", data, {"resize": 8}, cache)
     assert open_images("folder", data, {"resize": 8}, cache).digest == first.digest
-    assert len(entries(cache)) == 1
+    assert kinds(cache) == ["index", "squares"]
     class_folder(data, seed=1)
     assert open_images("folder", data, {"resize": 8}, cache).digest != first.digest
+    assert kinds(cache) == ["index", "index", "squares", "squares"]
     assert open_images("folder", data, {"resize": 4}, cache).train_images.shape[2] == 4
-    assert len(entries(cache)) == 3
+    assert kinds(cache) == ["index", "index", "squares", "squares", "squares"]
+    os.utime(data / "a" / "0.png", ns=(0, 0))  # as if another file of the same size
+    open_images("folder", data, {"resize": 4}, cache)
+    assert kinds(cache) == ["index", "index", "index", "squares", "squares", "squares"]
 
 
 def test_an_empty_test_part_survives_the_cache(tmp_path):
@@ -154,7 +165,64 @@ def test_processes_at_once_do_not_disturb_one_another(tmp_path):
     for worker in workers:
         worker.join()
     assert digests == {open_images("folder", tmp_path / "data", {"resize": 300}, tmp_path / "cache").digest}
-    assert len(entries(tmp_path / "cache")) == 1
+    assert kinds(tmp_path / "cache") == ["index", "squares"]
+
+
+@pytest.mark.parametrize("entry", ["index", "squares"])
+@pytest.mark.parametrize(
+    "damage", ["a flipped byte", "a truncated file", "a missing file", "an empty folder"]
+)
+def test_a_damaged_entry_of_encoded_images_is_rebuilt(tmp_path, entry, damage):
+    class_folder(tmp_path / "data")
+    cache = tmp_path / "cache"
+    whole = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "other")
+    open_images("folder", tmp_path / "data", {"resize": 8}, cache)
+    for place in [path for path in entries(cache) if path.name.startswith(entry)]:
+        before = {path.name: path.read_bytes() for path in place.iterdir()}
+        for name in before if damage == "an empty folder" else sorted(before)[-1:]:
+            path = place / name
+            if damage == "a flipped byte":
+                flip_a_byte(path)
+            elif damage == "a truncated file":
+                os.truncate(path, path.stat().st_size - 3)
+            else:
+                path.unlink()
+        if entry == "index":  # else the decoded images would not be asked for again
+            shutil.rmtree(next(path for path in entries(cache) if path.name.startswith("squares")))
+        again = open_images("folder", tmp_path / "data", {"resize": 8}, cache)
+        assert same(again, whole)
+        if entry == "index":
+            assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+    assert kinds(cache) == ["index", "squares"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    class_folder(tmp_path / "data")
+    cache = tmp_path / "cache"
+    open_images("folder", tmp_path / "data", {"resize": 8}, cache)
+    squares = next(path for path in entries(cache) if path.name.startswith("squares"))
+    dead, living = (cache / f".{squares.name}-{name}" for name in ("dead", "living"))
+    for left in (dead, living):
+        shutil.copytree(squares, left)
+        os.utime(left, (0, 0))
+    shutil.rmtree(squares)
+    handle = os.open(living, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    open_images("folder", tmp_path / "data", {"resize": 8}, cache)
+    os.close(handle)
+    assert living.exists()
+    assert not dead.exists()
+    assert squares.exists()
+
+
+def test_a_disk_without_room_streams_instead(tmp_path, monkeypatch):
+    class_folder(tmp_path / "data")
+    usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
+    images = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    assert isinstance(images.train_images, EncodedImages)
+    assert "do not fit on the disk" in held(images)
+    assert kinds(tmp_path / "cache") == ["index"]
 
 
 def test_wrong_names_and_arguments_are_input_errors(tmp_path):
@@ -167,7 +235,17 @@ def test_wrong_names_and_arguments_are_input_errors(tmp_path):
 
 def test_a_reader_that_fails_leaves_nothing_behind(tmp_path):
     class_folder(tmp_path / "data")
-    (tmp_path / "data" / "a" / "0.png").write_bytes(b"broken")
+    whole = (tmp_path / "data" / "a" / "0.png").read_bytes()
+    (tmp_path / "data" / "a" / "0.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"a/0.png"):
         open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    assert kinds(tmp_path / "cache") == ["index"]  # which says the truth, and took reading everything
+
+
+def test_a_reader_of_ones_own_that_fails_leaves_nothing_behind(tmp_path):
+    def failing(root):
+        raise InputError("no")
+
+    with pytest.raises(InputError, match="no"):
+        open_images("mine.py:failing", tmp_path, {}, tmp_path / "cache", reader=failing)
     assert not (tmp_path / "cache").exists()

@@ -1,4 +1,7 @@
+import io
+import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from cifar_files import CIFAR10_NAMES, encoded, random_batch, write_parquet
+from PIL import Image
 
+from trickbag.data import open_images
 from trickbag.data.sources import cifar
+from trickbag.data.sources import shards as shards_module
+from trickbag.data.sources.shards import parquet_rows
 from trickbag.errors import InputError
 
 SHARED = Path(os.environ.get("TRICKBAG_SHARED", Path(__file__).parents[2] / "shared"))
@@ -88,3 +95,172 @@ def test_the_real_cifar10_in_parquet():
     assert torch.bincount(images.train_labels).tolist() == [5000] * 10
     assert torch.bincount(images.test_labels).tolist() == [1000] * 10
     assert images.classes == tuple(CIFAR10_NAMES)
+
+
+def photo(width, height, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def write_rows(path, images, labels, *, label="label", names=(), column="image", group=3, **more):
+    """A shard in the Hugging Face layout with rows of encoded images, in row groups of `group`."""
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = [None if data is None else {"bytes": data, "path": f"{i}.jpg"} for i, data in enumerate(images)]
+    features = {label: {"names": list(names), "_type": "ClassLabel"}} if names else {}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({column: pa.array(rows, struct), label: labels, **more})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.replace_schema_metadata(metadata), path, row_group_size=group)
+
+
+def shards(folder, names=("cat", "dog"), test="test", **options):
+    """Two training shards of 7 and 5 rows and one of 4 for the test; the images and labels of all."""
+    images = [photo(20 + i, 30 - i, i) for i in range(16)]
+    labels = [i % 2 for i in range(16)]
+    for name, rows in (("train-00000", slice(0, 7)), ("train-00001", slice(7, 12)), (test, slice(12, 16))):
+        write_rows(folder / f"{name}.parquet", images[rows], labels[rows], names=names, **options)
+    return images, labels
+
+
+def test_rows_are_the_images_in_any_order_and_from_any_thread(tmp_path):
+    images, labels = shards(tmp_path / "data")
+    source = parquet_rows(tmp_path)
+    assert source.classes == ("cat", "dog")
+    part = source.train
+    assert part.labels.tolist() == labels[:12]
+    assert source.test.labels.tolist() == labels[12:]
+    order = np.random.default_rng(0).permutation(np.repeat(np.arange(12), 20))
+    with ThreadPoolExecutor(5) as pool:
+        assert list(pool.map(part.images.read, order.tolist())) == [images[i] for i in order]
+    assert [source.test.images.read(i) for i in range(4)] == images[12:]
+    assert part.images.where(8) == f"{tmp_path}/data/train-00001.parquet, row 1"
+    assert list(part.images.names)[5:9] == [
+        "train-00000.parquet/5", "train-00000.parquet/6", "train-00001.parquet/0", "train-00001.parquet/1",
+    ]  # fmt: skip
+
+
+def test_few_row_groups_are_held_and_in_order_each_is_read_once(tmp_path, monkeypatch):
+    images, _ = shards(tmp_path)
+    monkeypatch.setattr(shards_module, "HELD", 4 * len(images[0]))
+    rows, loaded = parquet_rows(tmp_path).train.images, []
+    load = type(rows)._load
+    monkeypatch.setattr(type(rows), "_load", lambda self, group: loaded.append(group) or load(self, group))
+    assert [rows.read(i) for i in range(12)] == images[:12]
+    assert [(group.path.stem, group.number) for group in loaded] == [
+        ("train-00000", 0), ("train-00000", 1), ("train-00000", 2), ("train-00001", 0), ("train-00001", 1),
+    ]  # fmt: skip
+    assert sum(group.nbytes for group in rows._kept.values()) <= shards_module.HELD
+    rows.read(0)
+    assert len(loaded) == 6
+
+
+def test_parquet_opens_by_its_path_streamed_as_in_memory(tmp_path):
+    shards(tmp_path / "data", test="validation-00000-of-00001")
+    name, args = f"parquet:{tmp_path / 'data'}", {"resize": 16}
+    kept = open_images(name, None, args, tmp_path / "cache")
+    streamed = open_images(name, None, args, tmp_path / "cache", memory_gib=0)
+    assert kept.digest == streamed.digest
+    assert kept.test_labels.tolist() == [0, 1, 0, 1]
+    for i in range(12):
+        assert (streamed.train_images.whole(i) == kept.train_images[i]).all()
+    assert open_images("parquet", tmp_path / "data", args, tmp_path / "cache").digest == kept.digest
+    assert open_images("hub:some/one", tmp_path / "data", args, tmp_path / "cache").digest == kept.digest
+    one = tmp_path / "data" / "train-00000.parquet"
+    single = open_images(f"parquet:{one}", None, args, tmp_path / "cache")
+    assert (len(single.train_labels), len(single.test_labels)) == (7, 0)
+
+
+def test_a_test_part_whose_labels_are_kept_back_gives_way_to_the_validation_part(tmp_path):
+    images, _ = shards(tmp_path)
+    write_rows(tmp_path / "test.parquet", images[:5], [-1] * 5, names=("cat", "dog"))
+    assert len(parquet_rows(tmp_path).test.images) == 0
+    write_rows(tmp_path / "validation.parquet", images[:3], [0, 1, 1], names=("cat", "dog"))
+    assert parquet_rows(tmp_path).test.labels.tolist() == [0, 1, 1]
+
+
+def test_columns_are_found_by_what_they_hold(tmp_path):
+    images, _ = shards(tmp_path / "a", label="species", column="picture")
+    source = parquet_rows(tmp_path / "a")
+    assert source.classes == ("cat", "dog")
+    assert source.train.images.read(3) == images[3]
+    shards(tmp_path / "b", names=())
+    assert parquet_rows(tmp_path / "b").classes == ("0", "1")
+
+
+def set_metadata(path, value):
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"huggingface": value}), path)
+
+
+WRONG = {
+    "a label outside the classes": (
+        lambda f: shards(f, names=("cat",)), r"train-00000.parquet, row 1: label is 1, outside 0 … 0",
+    ),
+    "a negative label": (
+        lambda f: write_rows(f / "train.parquet", [b"x"] * 2, [0, -1]), "row 1: label is -1, outside",
+    ),
+    "a label that is missing": (
+        lambda f: write_rows(f / "train.parquet", [b"x"] * 2, [0, None]), "label must be an integer in every row",
+    ),
+    "labels that are no integers": (
+        lambda f: write_rows(f / "train.parquet", [b"x"] * 2, [0.5, 1.0]), "label must be an integer in every row",
+    ),
+    "no labels": (
+        lambda f: write_rows(f / "train.parquet", [b"x"], [0], label="y"), "has the columns image, y; needed are",
+    ),
+    "no images": (
+        lambda f: (f.mkdir(), pq.write_table(pa.table({"label": [0]}), f / "train.parquet")), "has the columns label",
+    ),
+    "no training shards": (lambda f: (shards(f), [p.unlink() for p in f.glob("train*")]), r"no train\*.parquet"),
+    "shards in two folders": (lambda f: (shards(f / "a"), shards(f / "b")), "several folders .*/a, .*/b.; name one"),
+    "other columns in a later shard": (
+        lambda f: (shards(f), write_rows(f / "train-1.parquet", [b"x"], [0], label="y")), "the first shard has image",
+    ),
+    "a truncated shard": (
+        lambda f: (shards(f), os.truncate(f / "train-00001.parquet", 900)), "train-00001.parquet: is not a readable",
+    ),
+    "an empty shard": (
+        lambda f: (shards(f), os.truncate(f / "test.parquet", 0)), "test.parquet: is not a readable",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", sorted(WRONG))
+def test_wrong_shards_are_one_line(tmp_path, wrong):
+    make, message = WRONG[wrong]
+    make(tmp_path / "data")
+    with pytest.raises(InputError, match=message) as caught:
+        parquet_rows(tmp_path / "data")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"info": {"features": [3]}}', '{"info": {"features": {"label": 1}}}',
+                                  '{"info": {"features": {"label": {"names": [1, 2]}}}}', "[" * 50_000])  # fmt: skip
+def test_class_names_that_are_none_are_numbers(tmp_path, text):
+    shards(tmp_path)
+    set_metadata(tmp_path / "train-00000.parquet", text)
+    assert parquet_rows(tmp_path).classes == ("0", "1")
+
+
+def test_a_row_without_an_image_is_named_or_tolerated(tmp_path):
+    images, _ = shards(tmp_path / "data")
+    write_rows(tmp_path / "data" / "train-00001.parquet", [images[0], None, b"text"], [0, 1, 0])
+    name = f"parquet:{tmp_path / 'data'}"
+    with pytest.raises(InputError, match=r"train-00001.parquet, row 1: the row holds no bytes of an image"):
+        open_images(name, None, {"resize": 8}, tmp_path / "cache")
+    kept = open_images(name, None, {"resize": 8, "bad_files": 2}, tmp_path / "cache")
+    assert sorted(kept.bad) == [f"{tmp_path}/data/train-00001.parquet, row {row}" for row in (1, 2)]
+    assert (kept.train_images[8:] == 128).all()
+
+
+def test_the_real_cifar10_opens_as_any_parquet(shared_data):
+    if not (shared_data / "cifar10").exists():
+        pytest.skip("needs the CIFAR-10 Parquet files in shared/data/cifar10")
+    source = parquet_rows(shared_data / "cifar10")
+    assert source.classes == tuple(CIFAR10_NAMES)
+    assert np.bincount(source.train.labels).tolist() == [5000] * 10
+    assert np.bincount(source.test.labels).tolist() == [1000] * 10
+    table = pq.read_table(shared_data / "cifar10" / "test.parquet")
+    assert source.test.images.read(7777) == table["img"][7777]["bytes"].as_py()

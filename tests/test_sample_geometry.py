@@ -7,7 +7,7 @@ from scipy import stats
 from torchvision.transforms.v2 import functional as reference
 
 from trickbag.data import SAMPLE_OPERATIONS
-from trickbag.data.sample.geometry import Flip, PadCrop
+from trickbag.data.sample.geometry import Flip, PadCrop, crop, crop_anywhere, flip, flip_anywhere
 from trickbag.errors import InputError
 from trickbag.rng import Streams
 
@@ -37,6 +37,22 @@ def test_flip_mirrors_the_images_with_a_low_draw(shape):
     assert 0 < mask.sum() < 40
     assert torch.equal(out[mask], reference.horizontal_flip(x[mask]))
     assert torch.equal(out[~mask], x[~mask])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_what_runs_on_a_gpu_is_torchvisions_too_and_so_the_same_as_on_a_cpu(shape, dtype, layout):
+    x = batch(shape).to(dtype, memory_format=layout)
+    corners, mask = draws(40).integers("corner", 3, 2), draws(40).uniform("mask")[:, 0] < 0.4
+    kept, size = x.clone(), [side - 2 for side in shape[2:]]
+    cut = [reference.crop(*image, *size) for image in zip(x, *corners.T.tolist(), strict=True)]
+    mirrored = [reference.horizontal_flip(a) if b else a for a, b in zip(x, mask, strict=True)]
+    for way in (crop, crop_anywhere):
+        assert torch.equal(way(x, corners, *size), torch.stack(cut))
+    for turn in (flip, flip_anywhere):
+        assert torch.equal(turn(x, mask), torch.stack(mirrored))
+    assert torch.equal(x, kept)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0])

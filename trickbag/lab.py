@@ -5,8 +5,9 @@ from pathlib import Path
 
 from trickbag.analyze import analyze_study
 from trickbag.analyze.sealed import check_sealed
+from trickbag.data import held
 from trickbag.errors import InputError
-from trickbag.recipe import Machine, parse_overrides, read_yaml, validate
+from trickbag.recipe import Data, Machine, parse_overrides, read_yaml, validate
 from trickbag.records.chain import PLAN, PlanFile, append_entry, read_plan, write_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan
@@ -26,6 +27,7 @@ from trickbag.study import (
     self_contained,
 )
 from trickbag.study.prospect import check_outlook, outlooks
+from trickbag.train.resolve import open_data
 
 STUDY = "study.yaml"
 
@@ -68,6 +70,15 @@ def machine_of(folder: Path, words: Sequence[str] = ()) -> Machine:
             raise InputError(f"{path}: only machine.… can change once a study is planned")
         plain[name] = value
     return validate(Machine, plain, "machine")
+
+
+def held_images(plan: Plan, machine: Machine, base: Path) -> list[str]:
+    """For every workload a line that says how its images are held on this machine."""
+    lines = []
+    for workload in plan.workloads:
+        data = next(arm.recipe["data"] for arm in plan.arms if arm.workload == workload.name)
+        lines.append(f"{workload.name}: {held(open_data(validate(Data, data, 'data'), machine, base))}")
+    return lines
 
 
 def planned(folder: Path) -> Path:

@@ -17,6 +17,7 @@ class EpochLines:
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %"),
+            TextColumn("{task.fields[waited]}"),
         )
         self._bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
         self._console = console
@@ -29,22 +30,28 @@ class EpochLines:
     ) -> None:
         self._bar.stop()
 
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
+        self._console.print(held, highlight=False, markup=False, soft_wrap=True)
+
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
         self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)
-        self._console.print("epoch   loss      lr        top-1    top-5    images/s", style="dim")
+        self._console.print("epoch   loss      lr        top-1    top-5     images/s   wait", style="dim")
         self._bar.start()
-        self._task = self._bar.add_task("train", total=total_steps, epoch=1)
+        self._task = self._bar.add_task("train", total=total_steps, epoch=1, waited="")
 
-    def step(self, step: int) -> None:
-        """A step is done."""
-        self._bar.update(self._task, completed=step)
+    def step(self, step: int, waited: float | None) -> None:
+        """A step is done; the percentage of the epoch so far that was spent waiting for images."""
+        told = "" if waited is None else f"waiting for data {waited:.0f} % of the time"
+        self._bar.update(self._task, completed=step, waited=told)
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch is done."""
         top1, top5 = (f"{v:6.2f} %" if v is not None else "       –" for v in (row.top1, row.top5))
         speed = f"{row.images_per_second:,.0f}" if row.images_per_second else "–"
         loss = "–" if row.loss is None else f"{row.loss:.4f}"
-        line = f"{row.epoch:>5}   {loss:<8}  {row.lr:<8.3g}  {top1} {top5}  {speed:>8}"
+        waiting = f"{row.waiting:.0f} %" if row.waiting is not None else "–"
+        line = f"{row.epoch:>5}   {loss:<8}  {row.lr:<8.3g}  {top1} {top5}  {speed:>8}  {waiting:>5}"
         self._console.print(line, highlight=False)
         self._bar.update(self._task, epoch=row.epoch + 1)

@@ -10,8 +10,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.records.run import RunRecord
+from trickbag.records.run import EpochRow, RunRecord
 from trickbag.run.state import AGAIN, ArmState, State
+
+WAITING = 10  # percent of an epoch spent waiting for images, from which the table says so
 
 
 class Live:
@@ -74,12 +76,18 @@ def _cells(arm: ArmState) -> list[str]:
 def _running(state: State, arm: ArmState) -> Text:
     """What is under way in an arm, and what went wrong."""
     now = [
-        f"seed {r.run.seed}: epoch {r.row.epoch if r.row else 0}/{r.epochs}"
+        f"seed {r.run.seed}: epoch {r.row.epoch if r.row else 0}/{r.epochs}{_starved(r.row)}"
         for r in state.running
         if _is(r.run, arm)
     ]
     wrong = [f"{count} {outcome.replace('_', ' ')}" for outcome, count in arm.outcomes.items()]
     return Text(", ".join(now), style="cyan").append(", ".join(wrong), style="red")
+
+
+def _starved(row: EpochRow | None) -> str:
+    """How long a run waited for its images in its last epoch, where that is worth a look."""
+    much = row is not None and row.waiting is not None and row.waiting >= WAITING
+    return f" (waits for data {row.waiting:.0f} % of the time)" if row and much else ""
 
 
 def _is(run: Any, arm: ArmState) -> bool:
@@ -117,6 +125,12 @@ def as_plain(state: State) -> dict[str, Any]:
         "seconds_per_run": state.seconds_per_run,
         "arms": [vars(arm) for arm in state.arms],
         "running": [
-            {"id": r.run.id, "epoch": r.row.epoch if r.row else 0, "epochs": r.epochs} for r in state.running
+            {
+                "id": r.run.id,
+                "epoch": r.row.epoch if r.row else 0,
+                "epochs": r.epochs,
+                "waiting": r.row.waiting if r.row else None,
+            }
+            for r in state.running
         ],
     }

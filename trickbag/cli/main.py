@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import typer
 
-from trickbag.cli import catalogue, plan, stages, timing, train
+from trickbag.cli import catalogue, data, plan, stages, timing, train
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
@@ -59,6 +59,11 @@ app.command("open-test")(guarded(stages.open_test))
 app.command()(guarded(train.train))
 app.command("list")(guarded(catalogue.list_))
 app.command()(guarded(catalogue.show))
+
+on_data = typer.Typer(help="Get, prepare, check and look at data sets.", no_args_is_help=True)
+on_data.callback()(lambda: None)  # so that its commands keep their names, even a single one
+on_data.command()(guarded(data.prepare))
+app.add_typer(on_data, name="data")
 
 
 def main() -> None:

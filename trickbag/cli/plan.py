@@ -75,13 +75,15 @@ def _new(study: str, fields: list[str], out: Path | None, like: Path | None, as_
 
 def _show(made: Plan, machine: Machine, base: Path, like: Path | None, as_json: bool) -> None:
     """Print a plan and its price; InputError where it can show nothing."""
-    from trickbag.cli.show_plan import show_plan
+    from trickbag.cli.show_plan import show_held, show_plan
     from trickbag.cli.show_price import show_price
+    from trickbag.lab import held_images
     from trickbag.pricing import price
     from trickbag.study.prospect import check_outlook
 
     if not as_json:
         show_plan(made, Console())
+        show_held(held_images(made, machine, base), Console())
     with Console(stderr=True).status("timing a few steps of every arm"):
         found = price(made, machine, base, like)
     if as_json:

@@ -41,6 +41,12 @@ def show_plan(plan: Plan, console: Console) -> None:
     )
 
 
+def show_held(lines: list[str], console: Console) -> None:
+    """Print how the images of every workload are held."""
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def to_come(plan: Plan) -> list[str]:
     """The phases to come, a line each."""
     return [_rule(rule, sum(phase.name == rule.phase for phase in plan.phases)) for rule in plan.later]

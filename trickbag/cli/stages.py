@@ -32,9 +32,11 @@ def study(
     fields: Fields = None,
 ) -> None:
     """Plan, run, analyze and report a study; the same command continues an interrupted one."""
-    from trickbag.lab import freeze, machine_of
+    from trickbag.cli.show_plan import show_held
+    from trickbag.lab import freeze, held_images, machine_of
 
-    freeze(file, out, fields or [])
+    plan = freeze(file, out, fields or [])
+    show_held(held_images(plan, machine_of(out), out), Console())
     failed = _run(out, machine_of(out))
     analyze(out)
     report(out)

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from trickbag.recipe import Machine, apply, load_recipe, parse_overrides, validate
 
+SHOWN = 5  # bad files
+
 
 def train(
     recipe: Annotated[
@@ -47,8 +49,19 @@ def train(
         f"{record.status}: validation top-1 {record.top1:.2f} %" if record.top1 is not None else record.status
     )
     print_classes(record, Console())
+    for line in bad_files(record.provenance.get("bad_files", {})):
+        print(line)
     if out:
         print(f"record: {out / 'run.json'}")
+
+
+def bad_files(found: dict[str, str]) -> list[str]:
+    """What to say of the bad files that a run met and tolerated."""
+    if not found:
+        return []
+    shown = [f"  {reason}" for reason in list(found.values())[:SHOWN]]
+    more = [f"  and {len(found) - SHOWN} more, in the record"] if len(found) > SHOWN else []
+    return [f"bad files, shown as grey images: {len(found)}", *shown, *more]
 
 
 def stop_flag() -> list[int]:

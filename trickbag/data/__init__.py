@@ -1,6 +1,8 @@
 """Images: data sets, in memory or streamed, splits, batches, and the per-image operations of the sample seam."""
 
+from trickbag.data.holding import check_readable, held
 from trickbag.data.images import ImageSet
+from trickbag.data.names import canonical, is_placed, kind_of
 from trickbag.data.opening import open_images
 from trickbag.data.sample import SAMPLE_OPERATIONS, SampleOperation, told
 from trickbag.data.sources import DATASETS, Reader
@@ -20,8 +22,13 @@ __all__ = [
     "SampleOperation",
     "Store",
     "StreamStore",
+    "canonical",
     "centre_crop",
     "channel_statistics",
+    "check_readable",
+    "held",
+    "is_placed",
+    "kind_of",
     "limit",
     "open_images",
     "split",

@@ -4,51 +4,96 @@ import io
 import warnings
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from trickbag.data.index import header
+from trickbag.data.jpeg import upper_rows
 from trickbag.errors import InputError
 
 MAX_PIXELS = 89_478_485  # PIL's limit, above which it warns of a decompression bomb
+MAX_SCANS = 100  # of a progressive JPEG; usual are 10, and each costs as much as another image
+FORMATS = (
+    "BMP",
+    "GIF",
+    "JPEG",
+    "PNG",
+    "PPM",
+    "TIFF",
+    "WEBP",
+)  # PIL knows more, and hands PostScript to a program
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "La", "RGBa"}
+_LITTLE = 2**38  # bytes times pixels below which no number of scans takes long
 
 Pixels = NDArray[np.uint8]  # [height, width, 3]
 
+# Odd but readable files are no news to whoever trains on them. Once and for good: catch_warnings changes the
+# filters of the whole process, which is not safe where several threads decode.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
-def decode(data: bytes, where: str, *, upright: bool = False) -> Pixels:
+
+def decode(data: bytes, where: str, *, upright: bool = False, rows: int | None = None) -> Pixels:
     """The RGB pixels of an encoded image, uint8 [H, W, 3], as torchvision with PIL reads it.
 
-    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. Raises
-    InputError with `where` for what is no image, is damaged, has more than 8 bits per channel, or more than
-    `MAX_PIXELS` pixels.
+    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. Where only the
+    first `rows` rows are needed, the others may be missing. Raises InputError with `where` for what is no image,
+    is damaged, has more than 8 bits per channel, or more than `MAX_PIXELS` pixels.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ValueError(f"{image.width}×{image.height} pixels, more than {MAX_PIXELS:,}")
-                if image.mode in _EIGHT_BIT:
-                    rgb = image.convert("RGB")
-                    return np.asarray(ImageOps.exif_transpose(rgb) if upright else rgb)
-                mode = image.mode
+        pixels = _by_simplejpeg(data, upright, rows) if data.startswith(b"\xff\xd8") else None
+        return _by_pil(data, upright) if pixels is None else pixels
+    except UnidentifiedImageError:
+        problem = f"it is none of {', '.join(FORMATS)}, or its beginning is damaged"
     except Exception as error:  # PIL's decoders raise nearly everything on broken input
-        raise InputError(f"{where}: the image cannot be read ({error}); replace or remove it") from error
-    raise InputError(f"{where}: the image has mode {mode}; convert it to 8 bits per channel")
+        problem = " ".join(str(error).split()) or type(error).__name__
+    raise InputError(f"{where}: the image cannot be read ({problem}); replace or remove it")
 
 
-def square(pixels: Pixels, side: int) -> Pixels:
-    """The centre square, uint8 [side, side, 3], after resizing the shorter side to `side`.
+def _by_simplejpeg(data: bytes, upright: bool, rows: int | None) -> Pixels | None:
+    """The pixels of a JPEG, the same as PIL's in less time; None for what PIL has to decide."""
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        _check(height, width, data)
+        if colours not in ("YCbCr", "RGB", "Gray"):  # PIL has a formula of its own for CMYK
+            return None
+        orientation = header(data)[1] if upright else 1
+        upper = upper_rows(data, rows) if rows is not None and orientation == 1 else None
+        if upper is not None:
+            return np.asarray(simplejpeg.decode_jpeg(upper, "RGB", strict=False))
+        return turned(simplejpeg.decode_jpeg(data, "RGB"), orientation)
+    except ValueError as error:
+        if isinstance(error, _TooMuchError):
+            raise
+        return None
 
-    As torchvision's Resize (antialiased bilinear) and CenterCrop. Only the part that is kept is resized, so
-    that an image of 1×10000 pixels costs no more than others.
-    """
-    image = Image.fromarray(pixels)
-    short = min(image.size)
-    resized = [side * length // short for length in image.size]
-    starts = [round((length - side) / 2) for length in resized]
-    scales = [length / new for length, new in zip(image.size, resized, strict=True)]
-    left, top = (start * scale for start, scale in zip(starts, scales, strict=True))
-    right, bottom = ((start + side) * scale for start, scale in zip(starts, scales, strict=True))
-    box = (left, top, min(right, image.width), min(bottom, image.height))
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+def _by_pil(data: bytes, upright: bool) -> Pixels:
+    """The pixels by PIL; raises nearly everything for what it cannot read."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _check(image.height, image.width, data)
+        if image.mode not in _EIGHT_BIT:
+            raise ValueError(f"it has mode {image.mode}: convert it to 8 bits per channel")
+        rgb = image.convert("RGB")
+        return np.array(ImageOps.exif_transpose(rgb) if upright else rgb)
+
+
+class _TooMuchError(ValueError):
+    """More to decode than any photograph has."""
+
+
+def _check(height: int, width: int, data: bytes) -> None:
+    """Refuse what would take too much memory or time, before any of it is decoded."""
+    if height * width > MAX_PIXELS:
+        raise _TooMuchError(f"it has {width}×{height} pixels; at most {MAX_PIXELS:,} are decoded")
+    if height * width * len(data) > _LITTLE and data.count(b"\xff\xda") > MAX_SCANS:
+        raise _TooMuchError(f"it is made of more than {MAX_SCANS} scans")
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """The image [H, W, 3] as its EXIF orientation, 1 to 8, says that it is looked at."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return pixels[::rows, ::columns]

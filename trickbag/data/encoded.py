@@ -2,7 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+import stat
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trickbag.errors import InputError
+
+_AT_ONCE = 4096  # names unpacked at a time
+
+
+def printable(path: str | Path) -> str:
+    """A path as it can be printed and written anywhere: bytes that are no UTF-8 stand as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 class Names(Sequence[str]):
@@ -24,13 +33,24 @@ class Names(Sequence[str]):
     @classmethod
     def of(cls, names: Iterable[str]) -> "Names":
         """The packed form of some strings."""
-        encoded = [os.fsencode(name) for name in names]
-        ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), ends)
+        text, ends = bytearray(), array("q")
+        for name in names:
+            text += os.fsencode(name)
+            ends.append(len(text))
+        return cls(np.frombuffer(text, np.uint8), np.frombuffer(ends, np.int64))
 
     def __len__(self) -> int:
         """How many names."""
         return len(self.ends)
+
+    def __iter__(self) -> Iterator[str]:
+        """All names in turn, faster than one by one."""
+        for first in range(0, len(self), _AT_ONCE):
+            ends = self.ends[first : first + _AT_ONCE].tolist()
+            base = int(self.ends[first - 1]) if first else 0
+            text = self.text[base : ends[-1]].tobytes()
+            for start, end in zip([base, *ends], ends, strict=False):
+                yield os.fsdecode(text[start - base : end - base])
 
     @overload
     def __getitem__(self, i: int) -> str: ...
@@ -80,19 +100,28 @@ class Files:
 
     def read(self, i: int) -> bytes:
         """The content of file `i`."""
-        with open(self.where(i), "rb") as file:
+        path = os.path.join(self.root, self.names[i])
+        # opening a pipe would wait for whoever writes into it
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{printable(path)}: is no regular file; remove it")
             return file.read()
 
     def where(self, i: int) -> str:
         """The path of file `i`."""
-        return os.path.join(self.root, self.names[i])
+        return printable(os.path.join(self.root, self.names[i]))
 
     def identity(self) -> str:
         """A digest of all paths, sizes and times of change."""
-        digest = hashlib.sha256(os.fsencode(self.root.resolve()))
+        root = os.path.realpath(self.root)
+        digest = hashlib.sha256(os.fsencode(root))
         for name in self.names:
-            stat = os.stat(os.path.join(self.root, name))
-            digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            path = f"{root}/{name}"
+            try:
+                found = os.stat(path)
+            except OSError:  # a link to nothing; reading it will say so
+                found = os.lstat(path)
+            digest.update(os.fsencode(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n"))
         return digest.hexdigest()
 
 
@@ -119,13 +148,13 @@ class Spans:
 
     def where(self, i: int) -> str:
         """The file and the name in it."""
-        return f"{self.path}: {self.names[i]}"
+        return printable(f"{self.path}: {self.names[i]}")
 
     def identity(self) -> str:
         """A digest of the file's path, size and time of change."""
-        stat = self.path.stat()
-        text = f"{self.path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
-        return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+        found = self.path.stat()
+        text = f"{self.path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}"
+        return hashlib.sha256(os.fsencode(text)).hexdigest()
 
     @cached_property
     def _file(self) -> int:
@@ -143,7 +172,7 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An encoded data set as a reader finds it; in each part sorted by class, then by name."""
+    """An encoded data set as a reader finds it; files are sorted by class, then by name."""
 
     train: Labelled
     test: Labelled
@@ -153,6 +182,14 @@ class Source:
     def parts(self) -> dict[str, Labelled]:
         """The parts by name."""
         return {"train": self.train, "test": self.test}
+
+    def identity(self) -> str:
+        """A digest of what tells, without reading the images, whether they or their labels changed."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for part in self.parts.values():
+            digest.update(part.images.identity().encode())
+            digest.update(np.ascontiguousarray(part.labels).data)
+        return digest.hexdigest()
 
 
 def no_images() -> Labelled:

@@ -30,6 +30,9 @@ class ImageSet:
     classes: tuple[str, ...]
     digest: str
     bad: Mapping[str, str] = field(default_factory=dict)  # tolerated bad files so far: where -> why
+    origin: str = (
+        ""  # where encoded images come from and why they are not held in memory, for whoever watches
+    )
 
     @classmethod
     def of(
@@ -46,8 +49,20 @@ class ImageSet:
         return cls(images, labels, test_images, test_labels, classes, digest, bad)
 
     @classmethod
-    def encoded(cls, source: Source, train: Index, test: Index, view: View) -> "ImageSet":
-        """The set of the encoded images of a source, of which the indices tell, decoded as `view` says."""
+    def encoded(
+        cls,
+        source: Source,
+        train: Index,
+        test: Index,
+        view: View,
+        *,
+        digest: str | None = None,
+        origin: str = "",
+    ) -> "ImageSet":
+        """The set of the encoded images of a source, of which the indices tell, decoded as `view` says.
+
+        `digest`, where it is known already, is that of `digest_of`.
+        """
         side = view.side(train)
         bad = Tolerance(view.bad_files)
         images, test_images = (
@@ -55,8 +70,8 @@ class ImageSet:
             for part, index in ((source.train, train), (source.test, test))
         )
         labels, test_labels = (torch.from_numpy(np.array(index.labels)) for index in (train, test))
-        digest = digest_of(train, test, source.classes)
-        return cls(images, labels, test_images, test_labels, source.classes, digest, bad.seen)
+        digest = digest or digest_of(train, test, source.classes)
+        return cls(images, labels, test_images, test_labels, source.classes, digest, bad.seen, origin)
 
     @property
     def channels(self) -> int:

@@ -1,32 +1,25 @@
 """From a name to images: the prepared form where there is one, else the source; in memory where they fit."""
 
-import hashlib
 import inspect
-import json
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trickbag.data.cache import load_arrays, store_arrays
-from trickbag.data.encoded import Source
+from trickbag.data.cache import load_arrays, make_entry, store_arrays, write_file
+from trickbag.data.encoded import Labelled, Source, printable
+from trickbag.data.holding import hold, short_hash
 from trickbag.data.images import ImageSet
 from trickbag.data.index import Index, load_index, save_index, survey
-from trickbag.data.prepared import is_prepared, open_prepared, prepared_home
+from trickbag.data.names import file_name, is_placed, kind_of, place_of
+from trickbag.data.prepared import is_form_of, is_prepared, open_prepared, prepared_home, read_meta
+from trickbag.data.progress import Patience, Progress, Tell
 from trickbag.data.sources import DATASETS, Reader, find_source, source_files
-from trickbag.data.view import EncodedImages, View
+from trickbag.data.view import View
 from trickbag.errors import InputError, unknown
 
 _READERS = 2  # raise it when a reader starts to return other bytes for the same files
-_GIB = 2**30
+_DONE = "checksums"  # written last
 
 
 def open_images(
@@ -37,31 +30,69 @@ def open_images(
     *,
     reader: Reader | None = None,
     memory_gib: float | None = None,
+    tell: Tell | None = None,
 ) -> ImageSet:
     """The data set `name`: decoded and mapped into memory, copy on write, or encoded and streamed.
 
     `root` is the folder of the source or of its prepared form; without one, the form prepared in `cache` is
     taken. `reader` is the user's own, under a name that is not in the catalogue. Encoded images are held
-    decoded where their squares take at most `memory_gib` (null: half of the free memory); how they are held
-    changes no number.
+    decoded where their squares take at most `memory_gib` (null: half of the free memory) and the cache's disk
+    has room; how they are held changes no number. `tell` hears of long work (null: lines on stderr).
     """
-    read = reader or DATASETS.get(name)
+    kind = kind_of(name)
+    read = reader or DATASETS.get(kind)
     if read is None:
         raise unknown("data set", name, DATASETS)
+    tell = tell or Patience()
     bound = _bind(name, read, root, args)
-    home = root or prepared_home(name, cache)
-    if is_prepared(home):
-        images = open_prepared(home, name, bound)
-    elif source := find_source(name, root):
-        view = View(**bound)
-        train, test = _indexed(source, cache)
-        images = ImageSet.encoded(source, train, test, view)
-    else:
-        entry = cache / f"{_file_name(name)}-{_key(name, read, root, bound)}"
-        images = load_arrays(entry) or store_arrays(
-            entry, read(root, **bound), _provenance(name, bound, root)
+    if kind not in DATASETS or kind == "digits":
+        return _arrays(name, read, root, bound, cache)
+    if home := _prepared(name, root, cache):
+        _check_fresh(home, name)
+        return hold(open_prepared(home, name, bound), cache, memory_gib, tell)
+    _check_place(name, root)
+    source = find_source(name, root)
+    if source is None:
+        return _arrays(name, read, root, bound, cache)
+    view = View(**bound)
+    indices = _indexed(source, cache, tell)
+    origin = printable(str(place_of(name, root)))
+    return hold(ImageSet.encoded(source, *indices, view, origin=origin), cache, memory_gib, tell)
+
+
+def _prepared(name: str, root: Path | None, cache: Path) -> Path | None:
+    """Where a prepared form of the data set is: `root`, or the one in the cache where `root` says nothing of it."""
+    placed = is_placed(name)  # then `root` may be that of another data set
+    if root and is_prepared(root) and (not placed or is_form_of(root, name)):
+        return root
+    home = prepared_home(name, cache)
+    return home if (placed or root is None) and is_prepared(home) else None
+
+
+def _check_fresh(home: Path, name: str) -> None:
+    """InputError where a folder or Parquet files, named by their path, have changed since they were prepared."""
+    place, made = place_of(name, None), read_meta(home)["provenance"]
+    if place is None or not place.exists() or "source" not in made:
+        return
+    source = find_source(name, None)
+    if source and source.identity() != made["source"]:
+        raise InputError(
+            f"data {name}: has changed since it was prepared; remove {home}, or prepare it again after that"
         )
-    return _held(images, cache, memory_gib)
+
+
+def _check_place(name: str, root: Path | None) -> None:
+    """InputError where nothing says where the images are."""
+    if place_of(name, root) is not None:
+        return
+    if kind_of(name) == "hub":
+        raise InputError(f"data {name}: prepare it first: trickbag data prepare {name}")
+    if name in ("folder", "parquet"):
+        raise InputError(f"data {name}: where? write {name}:PATH, or set machine.data_root=PATH")
+    raise InputError(
+        f"data {name}: no images here; get them with trickbag data prepare {name}, or set "
+        "machine.data_root=PATH to where they are"
+    )
 
 
 def _bind(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +105,10 @@ def _bind(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) -
     return {key: value for key, value in bound.arguments.items() if key != "root"}
 
 
-def _file_name(name: str) -> str:
-    """A name of a data set as a file name."""
-    return name.replace("/", "_").replace(":", "_")
+def _arrays(name: str, read: Reader, root: Path | None, args: dict[str, Any], cache: Path) -> ImageSet:
+    """What a reader of arrays returns, read once and kept in the cache."""
+    entry = cache / f"{file_name(name)}-{_key(name, read, root, args)}"
+    return load_arrays(entry) or store_arrays(entry, read(root, **args), _provenance(name, args, root))
 
 
 def _key(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) -> str:
@@ -85,12 +117,7 @@ def _key(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) ->
     if name not in DATASETS:
         files.append(Path(inspect.getfile(read)).resolve())
     identity = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return _hash([_READERS, name, args, identity])
-
-
-def _hash(plain: Any) -> str:
-    """Sixteen hexadecimal digits of plain data."""
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return short_hash([_READERS, name, args, identity])
 
 
 def _provenance(name: str, args: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
@@ -99,60 +126,35 @@ def _provenance(name: str, args: Mapping[str, Any], root: Path | None) -> dict[s
     return {"data set": name, "arguments": dict(args), "root": str(root), "versions": packages}
 
 
-def _indexed(source: Source, cache: Path) -> tuple[Index, Index]:
+def _indexed(source: Source, cache: Path, tell: Tell) -> tuple[Index, Index]:
     """The indices of a source's parts, gathered once and kept in the cache."""
-    identity = [(part.images.identity(), _hash(part.labels.tolist())) for part in source.parts.values()]
-    entry = cache / f"index-{_hash([_READERS, identity])}"
-    if not (entry / "done").exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=cache))
-        try:
-            for name, part in source.parts.items():
-                save_index(survey(part), fresh, name)
-            (fresh / "done").touch()
-            os.rename(fresh, entry)
-        except OSError:  # another process has just put its own there
-            if not (entry / "done").exists():
-                raise
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    return load_index(entry, "train"), load_index(entry, "test")
+    entry = cache / f"index-{short_hash([_READERS, source.identity()])}"
+    if kept := _load_indices(entry, source):
+        return kept
+    train, test = (_survey(part, name, tell) for name, part in source.parts.items())
+    if not (train.complete and test.complete):  # what cannot be read now may be readable next time
+        return train, test
+
+    def write(fresh: Path) -> None:
+        for name, index in (("train", train), ("test", test)):
+            save_index(index, fresh, name)
+        write_file(fresh / _DONE, f"{train.checksum()} {test.checksum()}".encode())
+
+    make_entry(entry, write, lambda: _load_indices(entry, source) is not None)
+    return _load_indices(entry, source) or (train, test)
 
 
-def _held(images: ImageSet, cache: Path, memory_gib: float | None) -> ImageSet:
-    """Squares decoded into memory where they fit; anything else as it is."""
-    encoded = images.train_images
-    if not isinstance(encoded, EncodedImages) or encoded.view.form == "originals":
-        return images
-    count = len(images.train_labels) + len(images.test_labels)
-    needed = count * images.channels * images.size[0] * images.size[1]
-    if needed > (available_memory() / 2 if memory_gib is None else memory_gib * _GIB):
-        return images
-    view = encoded.view
-    entry = cache / f"squares-{_hash([_READERS, images.digest, images.size, view.exif, view.bad_files])}"
-    return load_arrays(entry) or store_arrays(entry, _decoded(images), {"digest": images.digest})
+def _load_indices(entry: Path, source: Source) -> tuple[Index, Index] | None:
+    """The indices of an entry; None if there is no whole and undamaged one."""
+    try:
+        train, test = (load_index(entry, part, len(source.classes)) for part in source.parts)
+        done = (entry / _DONE).read_text()
+    except (InputError, OSError, ValueError):
+        return None
+    return (train, test) if done == f"{train.checksum()} {test.checksum()}" else None
 
 
-def _decoded(images: ImageSet) -> ImageSet:
-    """The set with every image decoded."""
-    train, test = (_all(part) for part in (images.train_images, images.test_images))  # type: ignore[arg-type]
-    labels = images.train_labels.numpy(), images.test_labels.numpy()
-    return ImageSet.of((train, labels[0]), (test, labels[1]), images.classes, images.digest, images.bad)
-
-
-def _all(part: EncodedImages) -> NDArray[np.uint8]:
-    """Every image of a part, whole, uint8 [N, 3, H, W]."""
-    out = np.empty(part.shape, np.uint8)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, image in enumerate(pool.map(part.whole, range(len(part)))):
-            out[i] = image
-    return out
-
-
-def available_memory() -> int:
-    """Bytes of memory that can be used without swapping; unknown (no limit) outside Linux."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():
-        return sys.maxsize
-    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024
+def _survey(part: Labelled, name: str, tell: Tell) -> Index:
+    """The index of a part, gathered now."""
+    what, count = f"looking at {name} images for the first time", len(part.images)
+    return survey(part, lambda done: tell(Progress(what, done, count, "images")))

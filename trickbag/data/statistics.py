@@ -3,13 +3,16 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from trickbag.data.images import ImageSet
+from trickbag.data.loading import loaded
 from trickbag.data.store import chunks
+from trickbag.data.stream import centres
 from trickbag.data.view import EncodedImages
 from trickbag.errors import InputError
 from trickbag.rng import Streams
@@ -57,8 +60,8 @@ def _statistics(images: ImageSet, ids: Tensor) -> tuple[Tensor, Tensor]:
     """The statistics of exactly the images `ids`."""
     pixels = images.size[0] * images.size[1]
     total, squares = torch.zeros(2, images.channels, dtype=torch.float64)
-    for chunk in chunks(ids, max(1, _CHUNK_BYTES // (images.channels * pixels))):
-        values = images.some(chunk).double()
+    for chunk in _chunks(images, ids, max(1, _CHUNK_BYTES // (images.channels * pixels))):
+        values = chunk.double()
         total += values.sum((0, 2, 3))
         squares += values.square_().sum((0, 2, 3))
     count = len(ids) * pixels
@@ -66,3 +69,14 @@ def _statistics(images: ImageSet, ids: Tensor) -> tuple[Tensor, Tensor]:
     if variance.min() <= 0:
         raise InputError("the training images are constant in one channel and cannot be normalised")
     return total / count, variance.sqrt()
+
+
+def _chunks(images: ImageSet, ids: Tensor, count: int) -> Iterator[Tensor]:
+    """The images `ids`, uint8 [B, C, H, W], some at a time; encoded ones are decoded ahead by threads."""
+    if isinstance(images.train_images, Tensor):
+        yield from (images.some(chunk) for chunk in chunks(ids, count))
+        return
+    height, width = images.size
+    jobs = (centres(images.train_images, chunk, height, width) for chunk in chunks(ids, count))
+    for x, _ in loaded(jobs, (images.channels, height, width), threads=None, device=torch.device("cpu")):
+        yield x

@@ -1,7 +1,7 @@
 """Where a run's batches come from: the images in memory, or a stream of decoded ones (`data.stream`)."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
@@ -45,9 +45,10 @@ class Store(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MemoryStore:
-    """Images uint8 [N, C, H, W] and labels int64 [N] on one device (on the CPU they may be memory-mapped).
+    """Images uint8 [N, C, H, W] and labels int64 [N], on the device, or on the CPU where they do not fit there.
 
-    `mean` and `sd` are float32 [1, C, 1, 1]; `crop` is the side of the centre square used at evaluation.
+    On the CPU they may be memory-mapped. `mean` and `sd` are float32 [1, C, 1, 1] on the device; `crop` is the
+    side of the centre square used at evaluation.
     """
 
     images: Tensor
@@ -71,17 +72,13 @@ class MemoryStore:
         """A store on `device` with the (mean, sd) of `channel_statistics`, or any others per channel."""
         check_crop(crop, images.shape[2], images.shape[3])
         mean, sd = (value.to(device, torch.float32).view(1, -1, 1, 1) for value in statistics)
-        return cls(images.to(device), labels.to(device), mean, sd, crop, channels_last)
-
-    def holding(self, images: Tensor, labels: Tensor) -> Self:
-        """A store like this one for other images, which are normalised as these are."""
-        device = self.images.device
-        return replace(self, images=images.to(device), labels=labels.to(device))
+        home = device if fits(images.nbytes, torch.device(device)) else "cpu"
+        return cls(images.to(home), labels.to(home), mean, sd, crop, channels_last)
 
     def taking(
         self, operations: Sequence[SampleOperation], streams: Streams
     ) -> tuple[Store, list[SampleOperation]]:
-        """The store as it is, and all the operations."""
+        """The store as it is, and all the operations: fused with the gathering they save less than a tenth."""
         return self, list(operations)
 
     def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
@@ -91,8 +88,9 @@ class MemoryStore:
 
     def batch(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The images uint8 [B, C, H, W] and labels int64 [B] of `ids` (int64 [B], on any device)."""
-        ids = ids.to(self.images.device)
-        return self.images.index_select(0, ids), self.labels.index_select(0, ids)
+        ids, device = ids.to(self.images.device), self.mean.device
+        images, labels = self.images.index_select(0, ids), self.labels.index_select(0, ids)
+        return images.to(device), labels.to(device)
 
     def evaluation_batches(self, ids: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image of `ids` once, in order, as `batch` gives them, cut to the centre square."""
@@ -105,10 +103,15 @@ class MemoryStore:
         return normalised(x, self.mean, self.sd, self.channels_last)
 
 
+def fits(size: int, device: torch.device) -> bool:
+    """Whether `size` bytes of images leave half of a device's free memory to the network."""
+    return device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] // 2
+
+
 def normalised(x: Tensor, mean: Tensor, sd: Tensor, channels_last: bool) -> Tensor:
     """(x - mean) / sd as float32 [B, C, H, W] in a memory layout, for images on the [0, 255] scale."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return x.float().sub(mean).div_(sd).contiguous(memory_format=layout)
+    return x.to(torch.float32, copy=True).sub_(mean).div_(sd).contiguous(memory_format=layout)
 
 
 def check_crop(crop: int | None, height: int, width: int) -> None:

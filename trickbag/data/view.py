@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trickbag.data.decode import Pixels, decode, square
+from trickbag.data.decode import Pixels, decode
 from trickbag.data.encoded import Encoded
 from trickbag.data.index import Index
+from trickbag.data.resize import fitted
 from trickbag.errors import InputError
 
 USUAL_SIDE = 256  # of the centre square of images that differ in size, as ImageNet is evaluated
@@ -105,26 +106,57 @@ class EncodedImages:
 
     def pixels(self, i: int) -> Pixels:
         """Image `i` in full, uint8 [H, W, 3]; a tolerated bad file is a grey image of the size it should have."""
+        return self._decoded(i, None)
+
+    def box(self, i: int, top: int, left: int, height: int, width: int) -> Pixels:
+        """A part of image `i`, uint8 [height, width, 3], decoded no further down than needed."""
+        return self._decoded(i, top + height)[top : top + height, left : left + width]
+
+    def sizes(self, ids: Tensor) -> Tensor:
+        """Heights and widths of the images `ids` (int64 [B]), int64 [B, 2]; see `size`."""
+        at = ids.numpy()
+        sizes = self.index.sizes[at].astype(np.int64)
+        if self.view.exif == "apply":
+            lying = self.index.orientation[at] >= 5
+            sizes[lying] = sizes[lying, ::-1]
+        sizes[~sizes.all(axis=1)] = self.side
+        return torch.from_numpy(sizes)
+
+    def size(self, i: int) -> tuple[int, int]:
+        """Height and width of image `i` as decoded; of a whole image where its header cannot be read."""
+        height, width = self.index.sizes[i].tolist()
+        if self.view.exif == "apply" and self.index.orientation[i] >= 5:
+            height, width = width, height
+        return (height, width) if height and width else self.side
+
+    def centre(self, i: int) -> Pixels:
+        """Image `i` as it is seen when nothing is cut from it, uint8 [H, W, 3]."""
+        return fitted(self.pixels(i), *self.side)
+
+    def whole(self, i: int) -> Tensor:
+        """Image `i` as it is seen when nothing is cut from it, uint8 [3, H, W]."""
+        return torch.from_numpy(np.ascontiguousarray(self.centre(i).transpose(2, 0, 1)))
+
+    def _decoded(self, i: int, rows: int | None) -> Pixels:
+        """Image `i`, or at least its first `rows` rows; grey where it is a bad file that is tolerated."""
         where = self.encoded.where(i)
         try:
-            return decode(self._read(i, where), where, upright=self.view.exif == "apply")
+            pixels = decode(self._read(i, where), where, upright=self.view.exif == "apply", rows=rows)
+            self._check(i, where, pixels, rows)
+            return pixels
         except InputError as error:
             self.bad.note(where, error)
             return np.full((*self.size(i), 3), GREY, np.uint8)
 
-    def size(self, i: int) -> tuple[int, int]:
-        """Height and width of image `i`; of a whole image where its header cannot be read."""
-        height, width = self.index.sizes[i].tolist()
-        if self.view.exif == "apply" and self.index.orientation[i] >= 5:
-            height, width = width, height
-        return (height, width) if height else self.side
-
-    def whole(self, i: int) -> Tensor:
-        """Image `i` as it is seen when nothing is cut from it, uint8 [3, H, W]."""
-        pixels = self.pixels(i)
-        if pixels.shape[:2] != self.side:
-            pixels = square(pixels, self.side[0])
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    def _check(self, i: int, where: str, pixels: Pixels, rows: int | None) -> None:
+        """InputError where the image is not of the size for which boxes were drawn: the file was exchanged."""
+        height, width = self.size(i)
+        found = pixels.shape[1], pixels.shape[0]
+        if found != (width, height) and (found[0] != width or rows is None or found[1] < rows):
+            raise InputError(
+                f"{where}: the image is {found[0]}×{found[1]}, and was {width}×{height} when the data set was "
+                "indexed; restore it, or have the data set indexed again"
+            )
 
     def _read(self, i: int, where: str) -> bytes:
         """The bytes of image `i`; InputError where they cannot be had."""

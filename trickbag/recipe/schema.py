@@ -148,8 +148,20 @@ class Recipe(Frozen):
         return yaml.safe_dump({k: v for k, v in self.plain().items() if v != {}}, sort_keys=False)
 
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that identify the (resolved) recipe; empty seams count for nothing."""
-        return fingerprint({key: value for key, value in self.plain().items() if value != {}})
+        """Twelve hexadecimal digits that identify the (resolved) recipe."""
+        return recipe_fingerprint(self.plain())
+
+
+def recipe_fingerprint(recipe: Mapping[str, Any]) -> str:
+    """The fingerprint of a recipe's plain data.
+
+    Empty seams count for nothing, nor does where images lie, as in folder:PATH: their digest stands for them.
+    """
+    plain = {key: value for key, value in recipe.items() if value != {}}
+    kind, colon, _ = plain["data"]["name"].partition(":")
+    if colon and kind in ("folder", "parquet"):
+        plain["data"] = {**plain["data"], "name": kind}
+    return fingerprint(plain)
 
 
 def fingerprint(plain: Any) -> str:

@@ -27,6 +27,7 @@ class EpochRow(Frozen):
     images_per_second: float | None  # None: the epoch was all start-up
     top1: float | None = None
     top5: float | None = None
+    waiting: float | None = None  # percent of the epoch's training time, spent waiting for images
 
 
 class Timings(Frozen):

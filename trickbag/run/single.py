@@ -7,6 +7,7 @@ from typing import Protocol
 
 import torch
 
+from trickbag.data import held
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
@@ -19,11 +20,14 @@ from trickbag.train import Resolved, Watch, build_session, resolve, train
 class Listener(Protocol):
     """Who is told how training goes."""
 
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
+
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
 
-    def step(self, step: int) -> None:
-        """So many steps are done."""
+    def step(self, step: int, waited: float | None) -> None:
+        """So many steps are done; the percentage of the epoch so far that was spent waiting for images."""
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch is done."""
@@ -32,11 +36,14 @@ class Listener(Protocol):
 class Silent:
     """Listens and says nothing."""
 
+    def images(self, held: str) -> None:
+        """How many images there are, and how they are held."""
+
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
 
-    def step(self, step: int) -> None:
-        """So many steps are done."""
+    def step(self, step: int, waited: float | None) -> None:
+        """So many steps are done; the percentage of the epoch so far that was spent waiting for images."""
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch is done."""
@@ -72,6 +79,7 @@ def train_recipe(
         out.mkdir(parents=True, exist_ok=True)
     with run_lock(out) if out else nullcontext():
         parameters = sum(parameter.numel() for parameter in session.model.parameters())
+        listener.images(held(resolved.images))
         listener.begin(resolved.total_steps, parameters, str(session.device))
         checkpoint = out / CHECKPOINT if out else None
         watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trickbag import stats
 from trickbag.recipe import Recipe, diff, leaves, validate
-from trickbag.recipe.schema import fingerprint
+from trickbag.recipe.schema import recipe_fingerprint
 from trickbag.records.plan import Arm, Comparison, Phase, Plan, Rule
 from trickbag.records.run import RunRecord
 from trickbag.study.design import BASELINE
@@ -103,7 +103,7 @@ def _tuned_arm(plan: Plan, arm: Arm, best: Mapping[tuple[str, str], Arm]) -> Arm
         won = best[arm.workload, arm.fingerprint]
         recipe, ledger = won.recipe, won.ledger
     changes = diff(validate(Recipe, baseline.recipe), validate(Recipe, recipe))
-    identity = fingerprint({key: value for key, value in recipe.items() if value != {}})
+    identity = recipe_fingerprint(recipe)
     return arm.model_copy(
         update={"recipe": recipe, "fingerprint": identity, "diff": changes, "ledger": ledger}
     )

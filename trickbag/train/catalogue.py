@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trickbag.data import DATASETS, SAMPLE_OPERATIONS
+from trickbag.data import DATASETS, SAMPLE_OPERATIONS, is_placed, kind_of
 from trickbag.errors import InputError, unknown
 from trickbag.models import MODELS, find_model
 from trickbag.optim import OPTIMIZERS
@@ -63,6 +63,8 @@ def find(kind: str, name: str, base: Path, where: str) -> Factory:
 
     Raises InputError for an unknown name (with the nearest one) and for an own one that is not there.
     """
+    if kind == "dataset":
+        name = kind_of(name)
     if is_own(name):
         factory: Factory = find_own(name, base, where)
         if not callable(factory):
@@ -76,8 +78,11 @@ def find(kind: str, name: str, base: Path, where: str) -> Factory:
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is of the user's own: `file.py:attribute` or `package.module:attribute`."""
-    return ":" in name
+    """Whether a name is of the user's own: `file.py:attribute` or `package.module:attribute`.
+
+    No module of one's own can be called as a prefix of data sets is: folder, parquet or hub.
+    """
+    return ":" in name and not is_placed(name)
 
 
 def find_own(name: str, base: Path, where: str) -> Any:
@@ -113,9 +118,12 @@ def own_source(name: str, base: Path, where: str) -> Path:
     except (ImportError, ValueError):  # a parent package is missing, or the name is none
         spec = None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        images = (
+            "; images are named folder:PATH, parquet:PATH or hub:OWNER/NAME" if where == "data.name" else ""
+        )
         raise InputError(
             f"{where}: no module {place!r} is installed; install it, or name a file beside the study, as "
-            "my_lab.py:NAME"
+            f"my_lab.py:NAME{images}"
         )
     return Path(spec.origin)
 

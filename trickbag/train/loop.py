@@ -42,12 +42,15 @@ class Fed(NamedTuple):
 
 @dataclass
 class Watch:
-    """What looks at a run from outside: when to save, when to stop, whom to tell."""
+    """What looks at a run from outside: when to save, when to stop, whom to tell.
+
+    `on_step` hears the steps done and what percentage of the epoch so far was spent waiting for images.
+    """
 
     checkpoint: Path | None = None
     checkpoint_seconds: float = 60.0
     stop: Callable[[], bool] = lambda: False
-    on_step: Callable[[int], None] = lambda step: None
+    on_step: Callable[[int, float | None], None] = lambda step, waited: None
     on_epoch: Callable[[EpochRow], None] = lambda row: None
 
 
@@ -82,7 +85,7 @@ def train_epoch(session: Session, watch: Watch) -> bool:
         train_step(session, fed)
         session.step += 1
         session.clock.step()
-        watch.on_step(session.step)
+        watch.on_step(session.step, session.clock.waited())
         stopped = watch.stop()
         if watch.checkpoint and (stopped or perf_counter() - session.saved > watch.checkpoint_seconds):
             session.clock.pause()
@@ -152,12 +155,14 @@ def close_epoch(session: Session) -> EpochRow:
     wanted = session.step == resolved.total_steps or budget.evaluate == "every_epoch"
     session.validation = evaluate_on(session, "validation") if wanted else None
     loss = session.loss_sum.item() / resolved.steps_per_epoch
+    speed, waiting = session.clock.lap(budget.batch_size)
     row = EpochRow(
         epoch=session.step // resolved.steps_per_epoch,
         step=session.step,
         loss=loss if isfinite(loss) else None,
         lr=session.lr(session.step - 1),
-        images_per_second=session.clock.lap_rate(budget.batch_size),
+        images_per_second=speed,
+        waiting=waiting,
         top1=session.validation.accuracy(1) if session.validation else None,
         top5=session.validation.accuracy(5) if session.validation else None,
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from trickbag.data import ImageSet, limit, open_images, split
+from trickbag.data import ImageSet, canonical, check_readable, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import is_weights_file
 from trickbag.recipe import (
@@ -71,13 +71,14 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     Raises InputError with one clear line where it cannot be trained here.
     """
     images = open_data(recipe.data, machine, base)
+    check_readable(images)
     train_ids, validation_ids = _split(recipe.data, images)
     if recipe.budget.batch_size > len(train_ids):
         raise InputError(
             f"budget.batch_size: {recipe.budget.batch_size} is more than the {len(train_ids)} training images"
         )
     plain = recipe.plain()
-    plain["data"]["digest"] = images.digest
+    plain["data"] |= {"digest": images.digest, "name": canonical(recipe.data.name)}
     plain["precision"]["dtype"] = _dtype(recipe, device_of(machine))
     resolved = Resolved(recipe, images, train_ids, validation_ids, base)
     for section, kind in (("data", "dataset"), ("model", "model"), ("optimizer", "optimizer")):

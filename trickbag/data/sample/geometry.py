@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from trickbag.errors import InputError
@@ -30,10 +32,14 @@ class Flip:
 
     def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
         """Flip the images whose draw is below `p`, or whose turn it is."""
+        return flip(x, self.mask(draws))
+
+    def mask(self, draws: ImageDraws) -> Tensor:
+        """Which images are mirrored, bool [B]."""
         if self.alternating:
             first = draws.at_epoch(0).uniform("flip")[:, 0] < self.p
-            return flip(x, first ^ bool(draws.epoch % 2))
-        return flip(x, draws.uniform("flip")[:, 0] < self.p)
+            return first ^ bool(draws.epoch % 2)
+        return draws.uniform("flip")[:, 0] < self.p
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,16 @@ class PadCrop:
 
 def flip(x: Tensor, mask: Tensor) -> Tensor:
     """Images [B, C, H, W] mirrored left and right where `mask` (bool [B]) is true."""
+    if x.device.type != "cpu":
+        return flip_anywhere(x, mask)
+    out, chosen = x.clone(), mask.nonzero()[:, 0].numpy()
+    array = out.numpy()
+    array[chosen] = torch.from_numpy(array[chosen]).flip(3).numpy()
+    return out
+
+
+def flip_anywhere(x: Tensor, mask: Tensor) -> Tensor:
+    """As `flip`, on any device without waiting for it; on a CPU five times slower for bytes."""
     columns = torch.arange(x.shape[3], device=x.device)
     columns = torch.where(mask[:, None], columns.flip(0), columns)
     return x.gather(3, columns[:, None, None].expand(x.shape))
@@ -73,5 +89,13 @@ def flip(x: Tensor, mask: Tensor) -> Tensor:
 
 def crop(x: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
     """The height × width window of each image [B, C, H, W] at its (top, left) in `offsets` (int64 [B, 2])."""
+    if x.device.type != "cpu":
+        return crop_anywhere(x, offsets, height, width)
+    windows = sliding_window_view(x.numpy(), (height, width), (2, 3))
+    return torch.from_numpy(windows[np.arange(len(x)), :, *offsets.T.numpy()])
+
+
+def crop_anywhere(x: Tensor, offsets: Tensor, height: int, width: int) -> Tensor:
+    """As `crop`, on any device; on a CPU torch fetches value by value what numpy copies by rows."""
     windows = x.unfold(2, height, 1).unfold(3, width, 1)
     return windows[torch.arange(len(x), device=x.device), :, offsets[:, 0], offsets[:, 1]]

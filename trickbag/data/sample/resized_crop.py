@@ -35,34 +35,51 @@ class RandomResizedCrop:
     def __call__(self, x: Tensor, draws: ImageDraws) -> Tensor:
         """Cut and resize a box of its own from every image."""
         height, width = x.shape[2:]
-        uniform = draws.uniform("random_resized_crop", 2 * _TRIES + 2)
-        boxes = random_boxes(uniform, height, width, self.scale, self.ratio)
+        boxes = self.boxes(draws, height, width)
         return resized_crop(x, boxes, self.size or height, self.size or width)
+
+    def boxes(self, draws: ImageDraws, height: int | Tensor, width: int | Tensor) -> Tensor:
+        """The box of each image, int64 [B, 4] (top, left, height, width); its size may be one of its own."""
+        uniform = draws.uniform("random_resized_crop", 2 * _TRIES + 2)
+        return random_boxes(uniform, height, width, self.scale, self.ratio)
 
 
 def random_boxes(
-    uniform: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+    uniform: Tensor,
+    height: int | Tensor,
+    width: int | Tensor,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
 ) -> Tensor:
     """Boxes int64 [B, 4] (top, left, height, width) from uniform draws [B, 22], as torchvision draws them.
 
-    The first of ten tries (area uniform, aspect ratio log-uniform) that fits into the image is taken; if none
-    does, the largest centre box whose aspect ratio is allowed.
+    The images have one size, or each its own (int64 [B]). The first of ten tries (area uniform, aspect ratio
+    log-uniform) that fits into the image is taken; if none does, the largest centre box whose aspect ratio is
+    allowed.
     """
+    height, width = (torch.as_tensor(side, device=uniform.device).reshape(-1, 1) for side in (height, width))
     tries = random_sides(uniform, height, width, scale, ratio)
-    whole = torch.tensor([height, width], dtype=torch.float64, device=uniform.device)
-    fits = ((tries > 0) & (tries <= whole)).all(2)
+    whole = torch.cat([height, width], 1).double()
+    fits = ((tries > 0) & (tries <= whole[:, None])).all(2)
     first = fits.byte().argmax(1)
     sides = tries[torch.arange(len(uniform), device=uniform.device), first]
     corners = (uniform[:, 2 * _TRIES :].double() * (whole - sides + 1)).floor()
     boxes = torch.cat([corners, sides], 1).long()
-    fallback = torch.tensor(_fallback_box(height, width, ratio), device=uniform.device)
-    return torch.where(fits.any(1, keepdim=True), boxes, fallback)
+    fallback = [_fallback_box(h, w, ratio) for h, w in torch.cat([height, width], 1).tolist()]
+    return torch.where(fits.any(1, keepdim=True), boxes, torch.tensor(fallback, device=uniform.device))
 
 
 def random_sides(
-    uniform: Tensor, height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
+    uniform: Tensor,
+    height: int | Tensor,
+    width: int | Tensor,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
 ) -> Tensor:
-    """Whole (height, width), float64 [B, 10, 2], of ten boxes per image; `ratio` is width / height."""
+    """Whole (height, width), float64 [B, 10, 2], of ten boxes per image; `ratio` is width / height.
+
+    The images have one size, or each its own (int64 [B, 1]).
+    """
     u = uniform.double()
     area = height * width * (scale[0] + (scale[1] - scale[0]) * u[:, :_TRIES])
     low, high = math.log(ratio[0]), math.log(ratio[1])

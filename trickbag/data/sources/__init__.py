@@ -8,16 +8,20 @@ from typing import Literal
 from trickbag.data.encoded import Source
 from trickbag.data.images import ImageSet
 from trickbag.data.index import survey
+from trickbag.data.names import PREFIXES as PREFIXES
+from trickbag.data.names import kind_of, place_of
 from trickbag.data.sources import cifar
 from trickbag.data.sources.cifar import cifar10, cifar100
 from trickbag.data.sources.digits import digits
+from trickbag.data.sources.fashion_mnist import fashion_mnist, fashion_mnist_files
 from trickbag.data.sources.folder import class_folder
+from trickbag.data.sources.imagenet import imagenet_source
+from trickbag.data.sources.shards import parquet_rows
+from trickbag.data.sources.tiny_imagenet import tiny_imagenet_source
 from trickbag.data.view import View
 
 Reader = Callable[..., ImageSet]  # (root: Path | None, *, arguments of its own) -> ImageSet
 Finder = Callable[[Path | None], Source]
-
-PREFIXES = ("folder", "parquet", "hub")  # of names that say where the images are, as in folder:PATH
 
 
 def folder(
@@ -28,7 +32,18 @@ def folder(
     exif: Literal["ignore", "apply"] = "ignore",
     bad_files: int = 0,
 ) -> ImageSet:
-    """Any class folder: root/train/<class>/ and root/test or root/val, or just root/<class>/."""
+    """Any class folder: PATH/train/<class>/ and PATH/test or PATH/val, or just PATH/<class>/.
+
+    Named as folder:PATH, or as folder with machine.data_root=PATH. Image files are found at any depth of a
+    class; hidden files and other endings are left out. The content decides what a file is, not its ending.
+
+    resize: the shorter side is resized to so many pixels and the centre square kept; null: the images' own
+    size where they all have one, else 256.
+    form: squares, every image is that square, also for training, held in memory where they fit; originals,
+    images stay files, random_resized_crop cuts from the whole image, and only evaluation sees the square.
+    exif: ignore, as the field's readers do, or apply the camera's orientation tag.
+    bad_files: so many unreadable files are shown as grey images instead of ending the run.
+    """
     return seen(class_folder(root), View(resize, form, exif, bad_files))
 
 
@@ -40,8 +55,61 @@ def imagenet(
     exif: Literal["ignore", "apply"] = "ignore",
     bad_files: int = 0,
 ) -> ImageSet:
-    """ImageNet as a class folder: root/train/<wnid>/ and root/val/<wnid>/."""
-    return seen(class_folder(root), View(resize, form, exif, bad_files))
+    """ImageNet (ILSVRC 2012): the official tars, read in place, or class folders train/<wnid>/ and val/<wnid>/.
+
+    machine.data_root=PATH names their folder; or prepare them, which opens at once: trickbag data prepare
+    imagenet --from PATH. Validation images that lie flat, in val/ or in their tar, need the official devkit for
+    their classes. The arguments are those of folder; by default images stay originals, and evaluation resizes
+    the shorter side to 256 pixels. Set data.crop=224 to evaluate the usual centre.
+    """
+    return seen(imagenet_source(root), View(resize, form, exif, bad_files))
+
+
+def tiny_imagenet(
+    root: Path | None,
+    *,
+    resize: int | None = None,
+    form: Literal["squares", "originals"] = "squares",
+    exif: Literal["ignore", "apply"] = "ignore",
+    bad_files: int = 0,
+) -> ImageSet:
+    """Tiny ImageNet, 200 classes, 64×64: tiny-imagenet-200.zip, read in place, or its extracted folder.
+
+    The arguments are those of folder.
+    """
+    return seen(tiny_imagenet_source(root), View(resize, form, exif, bad_files))
+
+
+def parquet(
+    root: Path | None,
+    *,
+    resize: int | None = None,
+    form: Literal["squares", "originals"] = "squares",
+    exif: Literal["ignore", "apply"] = "ignore",
+    bad_files: int = 0,
+) -> ImageSet:
+    """Parquet shards in the layout of the Hugging Face hub: train*.parquet, and test* or validation*.
+
+    Named as parquet:PATH, or as parquet with machine.data_root=PATH. An image is a struct with its encoded
+    bytes, in column img or image; the class is an integer, in column label or the only one of type ClassLabel.
+    The arguments are those of folder.
+    """
+    return seen(parquet_rows(root), View(resize, form, exif, bad_files))
+
+
+def hub(
+    root: Path | None,
+    *,
+    resize: int | None = None,
+    form: Literal["squares", "originals"] = "squares",
+    exif: Literal["ignore", "apply"] = "ignore",
+    bad_files: int = 0,
+) -> ImageSet:
+    """An image data set of the Hugging Face hub, named as hub:OWNER/NAME.
+
+    Prepare it first: trickbag data prepare hub:OWNER/NAME. The arguments are those of folder.
+    """
+    return seen(parquet_rows(root), View(resize, form, exif, bad_files))
 
 
 def seen(source: Source, view: View) -> ImageSet:
@@ -53,16 +121,27 @@ DATASETS: Mapping[str, Reader] = {
     "digits": digits,
     "cifar10": cifar10,
     "cifar100": cifar100,
-    "folder": folder,
+    "fashion_mnist": fashion_mnist,
+    "tiny_imagenet": tiny_imagenet,
     "imagenet": imagenet,
+    "folder": folder,
+    "parquet": parquet,
+    "hub": hub,
 }
-FINDERS: Mapping[str, Finder] = {"folder": class_folder, "imagenet": class_folder}
+FINDERS: Mapping[str, Finder] = {
+    "tiny_imagenet": tiny_imagenet_source,
+    "imagenet": imagenet_source,
+    "folder": class_folder,
+    "parquet": parquet_rows,
+    "hub": parquet_rows,
+}
 """How the images of an encoded data set are found; the readers of these names take the arguments of a View."""
 
 _FILES: Mapping[str, Callable[[Path | None], list[Path]]] = {
     "digits": lambda root: [],
     "cifar10": partial(cifar.locate, cifar.CIFAR10),
     "cifar100": partial(cifar.locate, cifar.CIFAR100),
+    "fashion_mnist": fashion_mnist_files,
 }
 
 
@@ -76,6 +155,9 @@ def source_files(name: str, root: Path | None) -> list[Path]:
 
 
 def find_source(name: str, root: Path | None) -> Source | None:
-    """The encoded images that `name` stands for; None where it is a data set of arrays."""
-    finder = FINDERS.get(name)
-    return finder(root) if finder else None
+    """The encoded images that `name` stands for, at the path in it or else at `root`.
+
+    None where it is a data set of arrays.
+    """
+    finder = FINDERS.get(kind_of(name))
+    return finder(place_of(name, root)) if finder else None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trickbag.data.images import ImageSet
-from trickbag.data.sources.parquet import class_names, parquet_files, read_parquet
+from trickbag.data.sources.parquet import class_labels, parquet_files, read_parquet
 from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 
@@ -116,9 +116,15 @@ def _read(
         train, test, classes = _from_parquet(files, column, num_classes)
     else:
         content = _from_batches(layout, files)
-        train, test = (_arrays([content[name] for name in part], key) for part in (layout.train, layout.test))
+        where = str(files[0])
+        train, test = (
+            _arrays([content[name] for name in part], key, where) for part in (layout.train, layout.test)
+        )
         (meta,) = (content[name] for name in layout.meta)
-        classes = tuple(name.decode() for name in meta[names.encode()])
+        classes = _class_names(meta, names, where)
+    for _, labels in (train, test):
+        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+            raise InputError(f"{files[0].parent}: {column} has values outside 0 … {num_classes - 1}")
     return ImageSet.of(_ordered(*train), _ordered(*test), classes)
 
 
@@ -172,11 +178,24 @@ def _check(actual: str, expected: str, where: str) -> None:
         )
 
 
-def _arrays(batches: list[dict[bytes, Any]], key: str) -> Arrays:
+def _arrays(batches: list[dict[bytes, Any]], key: str, where: str) -> Arrays:
     """Images [N, 3, 32, 32] and labels [N] of some batch files."""
-    images = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, _SIZE, _SIZE)
-    labels = np.concatenate([batch[key.encode()] for batch in batches]).astype(np.int64)
+    try:
+        images = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, _SIZE, _SIZE)
+        labels = np.concatenate([batch[key.encode()] for batch in batches]).astype(np.int64)
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{where}: holds no images and labels ({error}); use the official files") from None
+    if images.dtype != np.uint8 or labels.shape != images.shape[:1]:
+        raise InputError(f"{where}: images and labels do not fit together; use the official files")
     return images, labels
+
+
+def _class_names(meta: dict[bytes, Any], key: str, where: str) -> tuple[str, ...]:
+    """The class names in the official file of them."""
+    try:
+        return tuple(name.decode() for name in meta[key.encode()])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{where}: holds no class names ({error!r}); use the official files") from None
 
 
 def _from_parquet(files: list[Path], column: str, num_classes: int) -> tuple[Arrays, Arrays, tuple[str, ...]]:
@@ -185,10 +204,9 @@ def _from_parquet(files: list[Path], column: str, num_classes: int) -> tuple[Arr
         read_parquet([path for path in files if path.name.startswith(part)], column, _SIZE, _SIZE)
         for part in ("train", "test")
     )
-    for _, labels in (train, test):
-        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
-            raise InputError(f"{files[0].parent}: {column} has values outside 0 … {num_classes - 1}")
-    names = class_names(files[0], column) or tuple(str(label) for label in range(num_classes))
+    names = class_labels(files[0]).get(column) or tuple(str(label) for label in range(num_classes))
+    if len(names) != num_classes:
+        raise InputError(f"{files[0]}: {column} has {len(names)} class names, expected {num_classes}")
     # The Hugging Face hub's CIFAR-100 calls class 26 "cra"; the official archive calls it "crab".
     return train, test, tuple({"cra": "crab"}.get(name, name) for name in names)
 

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trickbag.data.decode import Pixels, decode
+from trickbag.data.encoded import printable
 from trickbag.errors import InputError
+
+T = TypeVar("T")
 
 _IMAGE_COLUMNS = ("img", "image")
 
@@ -43,28 +47,52 @@ def read_parquet(
     return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
 
 
-def class_names(path: Path, label_column: str) -> tuple[str, ...] | None:
-    """The class names in the schema's `huggingface` metadata, or None."""
-    metadata = _schema(path).metadata or {}
-    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    names = features.get(label_column, {}).get("names")
-    return tuple(names) if names else None
+def class_labels(path: Path) -> dict[str, tuple[str, ...]]:
+    """Column → class names, of those that the schema's `huggingface` metadata tells to be classes."""
+    metadata = schema_of(path).metadata or {}
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        named = {str(column): feature["names"] for column, feature in features.items() if "names" in feature}
+    except (ValueError, TypeError, AttributeError, RecursionError):  # it is whoever's text
+        return {}
+    return {
+        column: tuple(names)
+        for column, names in named.items()
+        if isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+    }
+
+
+def from_file(path: Path, read: Callable[[pq.ParquetFile], T]) -> T:
+    """What `read` takes from a file; InputError where it is no readable Parquet file."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return read(file)
+    except InputError:
+        raise
+    except Exception as error:  # pyarrow raises nearly everything on broken input
+        said = " ".join(str(error).split())
+        raise InputError(f"{printable(path)}: is not a readable Parquet file: {said}") from error
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """The schema of a file."""
+    return from_file(path, lambda file: file.schema_arrow)
 
 
 def _read_file(
     path: Path, label_column: str, height: int, width: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images and labels of one file."""
-    known = _schema(path).names
+    known = schema_of(path).names
     image_column = next((name for name in _IMAGE_COLUMNS if name in known), None)
     if image_column is None or label_column not in known:
         wanted = f"'img' or 'image', and {label_column!r}"
         raise InputError(f"{path}: has the columns {', '.join(known)}; needed are {wanted}")
+    table = from_file(path, lambda file: file.read(columns=[image_column, label_column]))
     try:
-        table = pq.read_table(path, columns=[image_column, label_column])
         images = [row["bytes"] for row in table[image_column].to_pylist()]
         labels = table[label_column].to_numpy().astype(np.int64, casting="safe")
-    except (pa.ArrowException, OSError, TypeError, KeyError) as error:
+    except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path}: cannot be read as images (struct with bytes) and labels: {error}"
         ) from error
@@ -74,14 +102,6 @@ def _read_file(
         for row, pixels in enumerate(pool.map(read, range(len(images)))):
             out[row] = pixels.transpose(2, 0, 1)
     return out, labels
-
-
-def _schema(path: Path) -> pa.Schema:
-    """The file's schema; InputError if it is no Parquet file."""
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is not a readable Parquet file: {error}") from error
 
 
 def _image(row: int, *, path: Path, images: list[bytes], height: int, width: int) -> Pixels:

@@ -34,6 +34,8 @@ def unpickle(data: bytes, where: str) -> dict[bytes, Any]:
     """The dictionary in a batch file (Python 2 strings become bytes); InputError for any other object."""
     try:
         content: dict[bytes, Any] = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
-    except pickle.UnpicklingError as error:
+    except Exception as error:  # broken pickles raise nearly everything
         raise InputError(f"{where}: refused to unpickle: {error}; use the official file") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: holds no dictionary; use the official file")
     return content

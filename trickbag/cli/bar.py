@@ -1,0 +1,39 @@
+"""A progress bar with rate and time to go, for work on data that tells how far it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from trickbag.data.progress import Progress as Told
+from trickbag.data.progress import Tell
+
+
+class _Rate(ProgressColumn):
+    """Done, total and rate, in bytes or images."""
+
+    def render(self, task: Task) -> Text:
+        """The column's text."""
+        unit, scale = ("MB", 1e6) if task.fields["unit"] == "bytes" else ("images", 1)
+        total = "" if task.total is None else f"/{task.total / scale:,.0f}"
+        speed = "" if not task.speed else f", {task.speed / scale:,.0f} {unit}/s"
+        return Text(f"{task.completed / scale:,.0f}{total} {unit}{speed}")
+
+
+@contextmanager
+def bar(console: Console) -> Iterator[Tell]:
+    """What shows the work on `console`, a bar for each piece; nothing where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(20), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks = dict[str, TaskID]()
+
+        def tell(told: Told) -> None:
+            if told.what not in tasks:
+                tasks[told.what] = progress.add_task(
+                    told.what, total=told.total, completed=told.done, unit=told.unit
+                )
+            progress.update(tasks[told.what], completed=told.done, total=told.total)
+
+        yield tell

@@ -1,0 +1,140 @@
+"""`trickbag data prepare`: a data set from its source, or from the net, into a form that opens at once."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from trickbag.cli.bar import bar
+from trickbag.errors import InputError
+from trickbag.recipe import Machine, parse_overrides, validate
+
+if TYPE_CHECKING:
+    from trickbag.data.prepare import Prepared, Request
+    from trickbag.data.progress import Tell
+
+_NEEDS_NONE = "digits: need no preparation, they come with scikit-learn; use them with data: {name: digits}"
+
+
+def prepare(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="cifar10, cifar100, fashion_mnist, tiny_imagenet, imagenet, folder:PATH, parquet:PATH, "
+            "or hub:OWNER/NAME.",
+        ),
+    ],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FIELD=VALUE]…", help="As labels=coarse, machine.cache=DIR.", show_default=False
+        ),
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="PATH", help="What is already there: archives, class folders, Parquet."
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to put it; without it, where recipes look by themselves."),
+    ] = None,
+    short_side: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Store images at this short side (256, 320) instead of as they are."),
+    ] = None,
+    quality: Annotated[
+        int | None, typer.Option(metavar="Q", help="JPEG quality of images stored smaller; usual is 90.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Download a data set, or take what is there, and prepare it. Continues where it was interrupted."""
+    from trickbag.data.prepare import Reencoding, Request
+    from trickbag.data.prepare import prepare as make
+
+    if name == "digits":
+        print(json.dumps({"name": name, "folder": None}) if as_json else _NEEDS_NONE)
+        return
+    arguments, machine = _parted(fields or [])
+    if quality is not None and short_side is None:
+        raise InputError("--quality: is that of images stored smaller; give --short-side too")
+    again = (
+        Reencoding(short_side, **({} if quality is None else {"quality": quality})) if short_side else None
+    )
+    request = Request.of(name, from_, arguments, again)
+    with bar(Console(stderr=True)) as tell:
+        done = make(
+            request, to or request.home(machine.cache), machine.cache, fetch=_fetch, tell=tell, say=_say
+        )
+    use = _use(request, done.folder, machine, found=to is None)
+    print(json.dumps(_plain(name, done, use), indent=1) if as_json else _text(name, done, use))
+
+
+def _fetch(name: str, into: Path, tell: "Tell") -> Path:
+    """The folder into which a data set is downloaded."""
+    try:
+        module = importlib.import_module("trickbag.data.fetch")
+    except ModuleNotFoundError:
+        raise InputError(f"{name}: cannot be downloaded by this version; give it with --from PATH") from None
+    folder: Path = module.fetch(name, into, tell)
+    return folder
+
+
+def _parted(words: list[str]) -> tuple[dict[str, Any], Machine]:
+    """`field=value` words as arguments of the data set, and as the machine."""
+    patch = parse_overrides(words)
+    machine = {
+        path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
+    }
+    arguments = {path.removeprefix("data."): value for path, value in patch.items()}
+    return arguments, validate(Machine, machine, "machine")
+
+
+def _say(text: str) -> None:
+    """A message beside the progress bar."""
+    print(text, file=sys.stderr)
+
+
+def _use(request: "Request", folder: Path, machine: Machine, *, found: bool) -> str:
+    """What to write into a recipe, and on the command line where the form is not `found` by itself."""
+    fields = {"name": request.dataset, **request.arguments}
+    words = f"data: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}"
+    by_path = request.dataset != request.written
+    if not found or by_path:
+        return f"{words} with machine.data_root={folder}"
+    usual = machine.cache == Machine().cache
+    return words if usual else f"{words} with machine.cache={machine.cache}"
+
+
+def _plain(name: str, done: "Prepared", use: str) -> dict[str, Any]:
+    """A summary for machines."""
+    meta = done.meta
+    return {
+        "name": name,
+        "folder": str(done.folder),
+        "made_now": done.fresh,
+        "images": done.counts,
+        "classes": len(meta["classes"]),
+        "bytes": done.size,
+        "digest": meta["digest"],
+        "provenance": meta["provenance"],
+        "use": use,
+    }
+
+
+def _text(name: str, done: "Prepared", use: str) -> str:
+    """A summary for people."""
+    counts, size = done.counts, done.size / 1e6
+    return (
+        f"{name}: {counts['train']:,} training and {counts['test']:,} test images in "
+        f"{len(done.meta['classes']):,} classes, {size:,.1f} MB\n"
+        f"{'prepared' if done.fresh else 'was prepared before'} in {done.folder}\n"
+        f"digest {done.meta['digest']}\n"
+        f"use it: {use}"
+    )

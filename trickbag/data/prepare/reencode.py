@@ -1,0 +1,77 @@
+"""Images made smaller before they are stored: less to read and to decode, and other images than the originals."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from trickbag.data.decode import decode
+from trickbag.data.index import header
+from trickbag.errors import InputError
+
+QUALITY = 90
+SUBSAMPLING = "420"
+_LONGEST = 65_535  # pixels of a side; the JPEG format holds no more
+_ORIENTATION = 0x0112  # the EXIF tag
+_BYTES = 0.45  # per square of the short side at quality 90, measured on 300 photographs at 256 and 320
+
+
+@dataclass(frozen=True)
+class Reencoding:
+    """Resize the shorter side to `short_side` pixels where it is longer, and store a JPEG of `quality` 1 … 100."""
+
+    short_side: int
+    quality: int = QUALITY
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        if self.short_side < 1:
+            raise InputError(
+                f"short side {self.short_side}: it must be at least 1 pixel; usual are 256 and 320"
+            )
+        if not 1 <= self.quality <= 100:
+            raise InputError(f"quality {self.quality}: it must lie between 1 and 100; usual is {QUALITY}")
+
+    def __call__(self, data: bytes, where: str) -> bytes:
+        """The bytes to store for an encoded image: its own where it is small enough or cannot be decoded.
+
+        The resize is the one of torchvision and PIL (bilinear, antialiased), so that an evaluation that resizes
+        to the same side sees the same image but for the JPEG. The EXIF orientation is kept as a tag.
+        """
+        (height, width), orientation = header(data)
+        short = min(height, width)
+        new = width * self.short_side // max(short, 1), height * self.short_side // max(short, 1)
+        if short <= self.short_side or max(new) > _LONGEST:
+            return data
+        try:
+            image = Image.fromarray(decode(data, where))
+        except InputError:
+            return data
+        pixels = np.ascontiguousarray(image.resize(new, Image.Resampling.BILINEAR))
+        encoded: bytes = simplejpeg.encode_jpeg(pixels, quality=self.quality, colorsubsampling=SUBSAMPLING)
+        return encoded if orientation == 1 else _tagged(encoded, orientation)
+
+    def plain(self) -> dict[str, int | str]:
+        """What the provenance says of it."""
+        return {"short side": self.short_side, "quality": self.quality, "subsampling": SUBSAMPLING}
+
+    def versions(self) -> dict[str, str]:
+        """The libraries that the bytes depend on."""
+        return {package: version(package) for package in ("pillow", "simplejpeg")}
+
+    def estimate(self, count: int) -> int:
+        """About how many bytes so many photographs take."""
+        return round(count * _BYTES * self.short_side**2)
+
+
+def _tagged(encoded: bytes, orientation: int) -> bytes:
+    """A JPEG with an EXIF segment that holds its orientation, behind the JFIF segment that comes first."""
+    exif = Image.Exif()
+    exif[_ORIENTATION] = orientation
+    content = exif.tobytes()
+    if not content.startswith(b"Exif\0\0"):
+        content = b"Exif\0\0" + content
+    first = 4 + int.from_bytes(encoded[4:6], "big")  # start of image, marker, and the segment's length
+    return encoded[:first] + b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content + encoded[first:]

@@ -1,0 +1,52 @@
+"""Room on the disk, looked for before anything is written."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from trickbag.data.encoded import Encoded, Files, Source, Spans
+from trickbag.data.images import ImageSet
+from trickbag.data.prepare.request import Request
+from trickbag.data.view import EncodedImages
+from trickbag.errors import InputError
+
+_GIB = 2**30
+
+
+def check_room(home: Path, needed: int) -> None:
+    """InputError where the disk of `home` has fewer than `needed` bytes free."""
+    place = next(path for path in (home, *home.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise InputError(
+            f"{home}: {needed / _GIB:.1f} GiB are needed and {free / _GIB:.1f} GiB are free on its disk; "
+            "free some, or choose another folder with --to"
+        )
+
+
+def needed(request: Request, source: Source | None, images: ImageSet | None) -> int:
+    """The bytes that the form takes, as far as that is known beforehand."""
+    if images is not None:
+        parts = (images.train_images, images.test_images)
+        return sum(part.nbytes for part in parts if not isinstance(part, EncodedImages))
+    encoded = [part.images for part in source.parts.values()] if source else []
+    original = sum(map(_bytes, encoded))
+    if request.reencoding is None:
+        return original
+    return min(original, request.reencoding.estimate(sum(map(len, encoded))))
+
+
+def _bytes(images: Encoded) -> int:
+    """The bytes of encoded images; 0 where that is not known without reading them."""
+    if isinstance(images, Spans):
+        return int(np.sum(images.lengths))
+    if isinstance(images, Files):
+        return sum(os.stat(images.where(i)).st_size for i in range(len(images)))
+    return 0
+
+
+def present(home: Path) -> int:
+    """The bytes that an earlier attempt has written."""
+    return sum(path.stat().st_size for path in home.glob("*.bin"))

@@ -1,0 +1,48 @@
+"""Resizing of single images, as torchvision does it with PIL: bilinear with antialiasing."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from trickbag.data.decode import Pixels
+
+_WASTE = 4  # times the pixels that are kept, at most, are resized by torch
+
+
+def resized(pixels: Pixels, height: int, width: int) -> Pixels:
+    """The image [H, W, 3] in another size, by torch's own kernel for bytes, which runs in the calling thread.
+
+    It is 3 to 4 times as fast as PIL's, from whose pixels a few differ by one, given what it wants: an image in
+    one piece whose channels lie side by side, under strides that say so.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    image = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+    out = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
+    return out.permute(0, 2, 3, 1)[0].numpy()
+
+
+def fitted(pixels: Pixels, height: int, width: int) -> Pixels:
+    """The centre of the image [H, W, 3], uint8 [height, width, 3], resized so far that it just covers that.
+
+    For a square: the shorter side is resized to it, as torchvision's Resize and CenterCrop do. Of an image so
+    long that most of it is cut off, only the part that is kept is resized.
+    """
+    h, w = pixels.shape[:2]
+    wide = h * width <= w * height
+    new = (height, w * height // h) if wide else (h * width // w, width)
+    top, left = round((new[0] - height) / 2), round((new[1] - width) / 2)
+    if new[0] * new[1] > _WASTE * height * width:
+        return _part(pixels, new, (top, left, height, width))
+    return resized(pixels, *new)[top : top + height, left : left + width]
+
+
+def _part(pixels: Pixels, new: tuple[int, int], box: tuple[int, int, int, int]) -> Pixels:
+    """The box (top, left, height, width) of the image resized to `new`, of which nothing else is made."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    top, left, height, width = box
+    down, across = image.height / new[0], image.width / new[1]
+    right, bottom = min((left + width) * across, image.width), min((top + height) * down, image.height)
+    source = (left * across, top * down, right, bottom)
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=source))
