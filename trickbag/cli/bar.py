@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
-from trickbag.data.progress import Progress as Told
-from trickbag.data.progress import Tell
+if TYPE_CHECKING:  # a room of torch's, which the command line imports only where it is needed
+    from trickbag.data.progress import Progress as Told
+    from trickbag.data.progress import Tell
 
 
 class _Rate(ProgressColumn):
@@ -23,13 +26,14 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def bar(console: Console) -> Iterator[Tell]:
+def bar(console: Console) -> Iterator["Tell"]:
     """What shows the work on `console`, a bar for each piece; nothing where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(20), _Rate(), TimeRemainingColumn())
+    rate = _Rate(table_column=Column(no_wrap=True))
+    columns = (TextColumn("{task.description}"), BarColumn(12), rate, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks = dict[str, TaskID]()
 
-        def tell(told: Told) -> None:
+        def tell(told: "Told") -> None:
             if told.what not in tasks:
                 tasks[told.what] = progress.add_task(
                     told.what, total=told.total, completed=told.done, unit=told.unit

@@ -9,7 +9,7 @@ from typing import ParamSpec
 
 import typer
 
-from trickbag.cli import catalogue, data, plan, stages, timing, train
+from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
@@ -61,8 +61,9 @@ app.command("list")(guarded(catalogue.list_))
 app.command()(guarded(catalogue.show))
 
 on_data = typer.Typer(help="Get, prepare, check and look at data sets.", no_args_is_help=True)
-on_data.callback()(lambda: None)  # so that its commands keep their names, even a single one
-on_data.command()(guarded(data.prepare))
+on_data.command()(guarded(prepare.prepare))
+on_data.command()(guarded(verify.verify))
+on_data.command()(guarded(info.info))
 app.add_typer(on_data, name="data")
 
 

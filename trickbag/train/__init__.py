@@ -5,9 +5,10 @@ from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits, class_accuracy, is_imbalanced
 from trickbag.train.lap import lap, start_session
 from trickbag.train.loop import Outcome, Watch, epoch_order, feed, train, train_step
-from trickbag.train.resolve import device_of, resolve
+from trickbag.train.resolve import device_of, open_data, resolve
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
+from trickbag.train.shown import Shown, appearances, typical_images
 from trickbag.train.trial import model_arguments, own_place, try_model
 from trickbag.train.weights import save_weights
 
@@ -17,7 +18,9 @@ __all__ = [
     "Outcome",
     "Resolved",
     "Session",
+    "Shown",
     "Watch",
+    "appearances",
     "build_session",
     "class_accuracy",
     "device_of",
@@ -29,6 +32,7 @@ __all__ = [
     "lap",
     "load_checkpoint",
     "model_arguments",
+    "open_data",
     "own_place",
     "resolve",
     "save_checkpoint",
@@ -37,4 +41,5 @@ __all__ = [
     "train",
     "train_step",
     "try_model",
+    "typical_images",
 ]

@@ -22,12 +22,12 @@ from trickbag.errors import InputError
 
 def write_arrays(home: Path, images: ImageSet, provenance: Mapping[str, Any]) -> None:
     """Put an entry's files into a held folder, `meta.json` last."""
-    entry = home / ENTRY
-    shutil.rmtree(entry, ignore_errors=True)  # what an earlier attempt left
+    shutil.rmtree(home / ENTRY, ignore_errors=True)  # what an earlier attempt left
+    entry = home / ENTRY / "entry"
     store_arrays(entry, images, provenance)
     for path in sorted(entry.iterdir(), key=lambda path: path.name == META):
         path.replace(home / path.name)
-    entry.rmdir()
+    shutil.rmtree(home / ENTRY)
 
 
 def write_encoded(

@@ -57,6 +57,7 @@ def prepare(
     """Download a data set, or take what is there, and prepare it. Continues where it was interrupted."""
     from trickbag.data.prepare import Reencoding, Request
     from trickbag.data.prepare import prepare as make
+    from trickbag.data.prepare.reencode import QUALITY
 
     if name == "digits":
         print(json.dumps({"name": name, "folder": None}) if as_json else _NEEDS_NONE)
@@ -64,9 +65,7 @@ def prepare(
     arguments, machine = _parted(fields or [])
     if quality is not None and short_side is None:
         raise InputError("--quality: is that of images stored smaller; give --short-side too")
-    again = (
-        Reencoding(short_side, **({} if quality is None else {"quality": quality})) if short_side else None
-    )
+    again = None if short_side is None else Reencoding(short_side, QUALITY if quality is None else quality)
     request = Request.of(name, from_, arguments, again)
     with bar(Console(stderr=True)) as tell:
         done = make(
