@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
 from fuzzing.mutate import mutated, payloads
 from fuzzing.samples import Sample
-
 from trickbag.data import ImageSet, StreamStore
 from trickbag.data.decode import decode
 from trickbag.data.opening import open_images
@@ -98,7 +98,7 @@ def _refusal(error: InputError, victim: str, home: Path) -> str:
     message = str(error)
     if len(message.splitlines()) != 1 or not message.isprintable():
         return f"wrong: not one printable line: {message!r}"
-    named = Path(victim).name in message or (home / "root" / "meta.json").exists() and str(home) in message
+    named = Path(victim).name in message or ((home / "root" / "meta.json").exists() and str(home) in message)
     return "refused" if named else f"wrong: {victim} is not named: {message}"
 
 

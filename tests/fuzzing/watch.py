@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+
 from fuzzing.reading import damaged_image, damaged_set
 from fuzzing.samples import Sample, images, samples
-
 from trickbag.data.sources import cifar
 
 CPU_SECONDS = 30.0  # of one case
