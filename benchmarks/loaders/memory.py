@@ -17,7 +17,7 @@ from trickbag.data.index import Index, save_index
 from trickbag.data.prepared import META, open_prepared
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
-from trickbag.data.sources import seen
+from trickbag.data.sources.encoded_sets import seen
 from trickbag.data.view import View
 from trickbag.rng import Streams, numbered
 
