@@ -11,6 +11,7 @@ import json
 import platform
 import statistics
 import tempfile
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def table(case: Measured) -> str:
         ratio = f"{case.ratio(way):6.2f} times{limit}" if way != case.reference else "       the reference"
         lines.append(f"  {way:<38} {statistics.median(rates):>9,.0f}  {ratio}")
     return "\n".join(lines)
+
+
+def shown(cases: Iterable[Measured]) -> list[Measured]:
+    """The cases, each printed as soon as it is measured."""
+    found = []
+    for case in cases:
+        print(table(case), flush=True)
+        found.append(case)
+    return found
 
 
 def memory_lines(found: dict[str, dict[str, object]]) -> str:
@@ -65,7 +75,7 @@ def main() -> None:
     turns, epoch = (1, 256) if options.quick else (options.turns, 2048)
     images = options.images if options.images.is_dir() else None
     keep_freed_memory()  # as a run does
-    cases = cifar.measured(turns)
+    cases = shown(cifar.measured(turns))
     with tempfile.TemporaryDirectory() as home:
         small, synthetic = Path(home, "small"), Path(home, "synthetic")
         for folder in (small, synthetic):
@@ -73,9 +83,9 @@ def main() -> None:
         if images is None:
             print(f"{options.images}: no such folder; ImageNet JPEGs are left out")
         else:
-            cases += imagenet.measured(images, small, turns, epoch)
+            cases += shown(imagenet.measured(images, small, turns, epoch))
         found = memory.measured(images, synthetic, 4 * epoch)
-    print("\n".join([*map(table, cases), memory_lines(found)]))
+    print(memory_lines(found))
     about = {package: version(package) for package in PACKAGES} | {"machine": platform.machine()}
     if not options.quick:
         kept = {**about, "results": [case.plain() for case in cases], "memory": found}

@@ -84,6 +84,15 @@ def test_the_exif_orientation_is_applied_when_asked_for_as_pil_does(kind, orient
     np.testing.assert_array_equal(decode(data, "x"), by_pil(data))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
+def test_an_image_one_pixel_wide_or_high_can_be_turned_and_resized(orientation, size):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(photo(*size), exif=exif)
+    assert fitted(decode(data, "x", upright=True), 8, 8).shape == (8, 8, 3)
+
+
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("height", [64, 101])
 def test_the_upper_rows_alone_have_the_pixels_of_the_whole(subsampling, height):

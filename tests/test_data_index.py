@@ -16,6 +16,7 @@ from trickbag.data.encoded import Labelled, Names
 from trickbag.data.index import Index, digest_of, load_index, save_index, survey
 from trickbag.data.prepared import prepared_home
 from trickbag.data.progress import Patience, Progress
+from trickbag.data.view import View
 from trickbag.errors import InputError
 
 
@@ -37,6 +38,19 @@ def test_sizes_orientations_and_digests_are_those_of_pil_and_hashlib(tmp_path):
     assert list(index.names) == list(files)
     assert index.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert index.complete
+
+
+def test_images_of_one_size_keep_it_and_others_become_squares_of_256(tmp_path):
+    files = {f"{c}/{i}.jpg": encoded(21, 13) for c in "ab" for i in range(3)} | {"a/9.jpg": b"text"}
+    index = survey(folder_of(tmp_path / "same", files).train)
+    assert View().side(index) == (13, 21)
+    assert View(resize=7).side(index) == (7, 7)
+    index = survey(folder_of(tmp_path / "other", files | {"b/9.jpg": encoded(13, 21)}).train)
+    assert View().side(index) == (256, 256)
+    turned = files | {"b/9.jpg": encoded(13, 21, orientation=6)}
+    assert View(exif="apply").side(survey(folder_of(tmp_path / "turned", turned).train)) == (13, 21)
+    only = {f"{c}/{i}.jpg": b"text" for c in "ab" for i in range(2)}
+    assert View().side(survey(folder_of(tmp_path / "none", only).train)) == (256, 256)
 
 
 def test_names_are_packed_and_found_again():

@@ -137,7 +137,7 @@ def test_held_says_how_many_and_why_they_are_streamed(tmp_path):
     # 10 images of 3 x 1024 x 1024 bytes are 30 MiB
     assert said["squares", 1] == "8 + 2 images in memory (30.0 MiB)"
     assert said["squares", 0.0078125] == (
-        f"8 + 2 images streamed from {tmp_path / 'data'} (squares; 30.0 MiB are more than machine.memory_gib, 8.0 MiB)"
+        f"8 + 2 images streamed from {tmp_path / 'data'} (squares; 30.0 MiB are more than machine.memory_gib=0.0078125)"
     )
     assert said["originals", 1] == f"8 + 2 images streamed from {tmp_path / 'data'} (originals)"
 

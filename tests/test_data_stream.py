@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy.stats import ks_2samp
 from torchvision.transforms import RandomResizedCrop as Reference
 from torchvision.transforms import functional as reference
@@ -19,6 +19,7 @@ from trickbag.data import ImageSet, MemoryStore, StreamStore, channel_statistics
 from trickbag.data.encoded import Files, Labelled, Names, Source, no_images
 from trickbag.data.index import survey
 from trickbag.data.loading import AHEAD, BLOCK, Job, loaded
+from trickbag.data.resize import mirrored
 from trickbag.data.sample import Flip, RandomResizedCrop
 from trickbag.data.sample.colour import ColourJitter
 from trickbag.data.sample.resized_crop import random_boxes
@@ -90,9 +91,9 @@ def test_crops_of_real_photographs_have_pils_pixels(shared_data):
     assert torch.equal(y, ids)
     boxes = RandomResizedCrop().boxes(draws, *images.train_images.sizes(ids).unbind(1)).tolist()
     found = []
-    for path, box, mirrored, image in zip(paths, boxes, Flip().mask(draws).tolist(), x, strict=True):
+    for path, box, flipped, image in zip(paths, boxes, Flip().mask(draws).tolist(), x, strict=True):
         expected = reference.resized_crop(Image.open(path).convert("RGB"), *box, [224, 224])
-        expected = np.asarray(reference.hflip(expected) if mirrored else expected)
+        expected = np.asarray(reference.hflip(expected) if flipped else expected)
         found.append(psnr(image.permute(1, 2, 0).numpy(), expected))
     assert np.mean(found) > 60  # the two limits that loading has to keep
     assert np.min(found) > 50
@@ -172,6 +173,26 @@ def test_images_of_one_size_are_cut_and_mirrored_as_in_memory(tmp_path, flip):
         assert torch.equal(y, streamed_y)
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_mirrored_image_is_numpys_for_any_number_of_threads(threads):
+    torch.set_num_threads(threads)
+    try:
+        for size in ((1, 1), (5, 7), (224, 224), (2, 20_000)):
+            pixels = RANDOM.integers(0, 256, (*size, 3), dtype=np.uint8)
+            np.testing.assert_array_equal(mirrored(pixels), pixels[:, ::-1])
+            np.testing.assert_array_equal(mirrored(pixels[::2, ::2]), pixels[::2, ::2][:, ::-1])
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_images_lie_as_in_memory_where_operations_follow(originals):
+    crop, ids = RandomResizedCrop(24), torch.arange(20)
+    for operations, contiguous in (([crop], False), ([crop, ColourJitter()], True)):
+        ((x, _),) = taken(originals, operations).batches([(0, ids)])
+        assert x.is_contiguous() == contiguous
+        assert x.is_contiguous(memory_format=torch.channels_last) != contiguous
+
+
 def test_squares_leave_the_crop_to_the_loop_and_take_a_flip(pictures):
     images = opened(pictures, View(resize=32))
     crop, flip = RandomResizedCrop(), Flip(1.0)
@@ -237,7 +258,7 @@ def fails(j, out):
 
 def test_what_a_thread_raises_reaches_the_caller_as_it_is_in_its_turn():
     good, bad = (Job(torch.arange(n), fails) for n in (5, 6))
-    batches = loaded([good, bad, good], (1, 2, 2), threads=3, device=CPU)
+    batches = loaded([good, bad, good], (2, 2), threads=3, device=CPU)
     assert next(batches)[0].flatten(1)[:, 0].tolist() == [0, 1, 2, 3, 4]
     with pytest.raises(KeyError, match="the very error"):
         next(batches)
@@ -277,7 +298,7 @@ def test_an_open_stream_does_not_keep_the_interpreter():
     program = (
         "import itertools, threading, torch; from trickbag.data.loading import Job, loaded\n"
         "job = Job(torch.arange(40), lambda j, out: out.fill(j))\n"
-        "batches = loaded(itertools.repeat(job), (3, 9, 9), threads=3, device=torch.device('cpu'))\n"
+        "batches = loaded(itertools.repeat(job), (9, 9), threads=3, device=torch.device('cpu'))\n"
         "next(batches); print(threading.active_count() > 1, flush=True)\n"
     )
     done = subprocess.run(
@@ -334,15 +355,17 @@ def test_a_file_exchanged_for_another_size_is_named(pictures, tmp_path):
         list(taken(images).batches([(0, torch.tensor([3]))]))
 
 
-def test_the_orientation_is_applied_before_a_box_is_drawn(tmp_path):
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_the_orientation_is_applied_before_a_box_is_drawn(tmp_path, suffix):
     exif = Image.Exif()
     exif[0x0112] = 6
-    photo(80, 30).save(tmp_path / "0.jpg", exif=exif)
-    images = opened([tmp_path / "0.jpg"], View(resize=16, form="originals", exif="apply"))
+    path = tmp_path / f"0.{suffix}"
+    photo(80, 30).save(path, exif=exif)
+    images = opened([path], View(resize=16, form="originals", exif="apply"))
     assert images.train_images.sizes(torch.tensor([0])).tolist() == [[80, 30]]
     whole = RandomResizedCrop(80, scale=(1.0, 1.0), ratio=(30 / 80, 30 / 80))
     ((x, _),) = taken(images, [whole]).batches([(0, torch.tensor([0]))])
-    upright = Image.open(tmp_path / "0.jpg").transpose(Image.Transpose.ROTATE_270)
+    upright = ImageOps.exif_transpose(Image.open(path).convert("RGB"))
     expected = np.asarray(upright.resize((80, 80), Image.Resampling.BILINEAR)).astype(int)
     assert np.abs(x[0].permute(1, 2, 0).numpy() - expected).max() <= 1
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from cifar_files import CIFAR10_NAMES, cifar10_files, write_parquet
+from imagenet_files import DEVKIT, devkit_archive, train_files, validation_files, write_official, write_tree
 from photo_folder import photo_folder, picture, save
 from PIL import Image, ImageOps, JpegImagePlugin
 from test_data_cifar import official10, official100  # noqa: F401
@@ -20,7 +21,7 @@ from trickbag.cli.main import app
 from trickbag.data import open_images
 from trickbag.data.prepare import Reencoding, Request, prepare
 from trickbag.data.prepare import room as room_module
-from trickbag.data.prepared import open_flat
+from trickbag.data.prepared import open_flat, prepared_home
 from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply, load_recipe
@@ -80,7 +81,7 @@ def test_the_form_holds_the_original_bytes_in_order(photos, tmp_path):
 
 def test_it_opens_as_the_folder_does_and_preparing_again_changes_nothing(photos, tmp_path):
     request = Request.of("folder", photos)
-    home = request.home(tmp_path / "cache")
+    home = prepared_home("folder", tmp_path / "cache")
     made(request, home)
     before = {path.name: path.stat().st_mtime_ns for path in home.iterdir()}
     done, _ = made(request, home)
@@ -154,6 +155,42 @@ def test_training_from_archive_parquet_and_form_is_the_same(official10, tmp_path
             Machine(device="cpu", cache=tmp_path / "cache", data_root=root)
             for root in (archive, tmp_path / "hub", tmp_path / "form")
         ],
+    )
+
+
+def test_tars_of_imagenet_and_its_folders_give_the_same_form(tmp_path):
+    (tmp_path / "tars").mkdir()
+    write_official(tmp_path / "tars")
+    contents = {wnid: list(some.values()) for wnid, some in train_files().items()}
+    folder = tmp_path / "folders"
+    write_tree(
+        folder / "train", {f"{w}/{n}": d for w, some in train_files().items() for n, d in some.items()}
+    )
+    write_tree(folder / "val", validation_files())
+    write_tree(folder, {f"{DEVKIT}.tar.gz": devkit_archive()})
+    forms = []
+    for root in (tmp_path / "tars", folder):
+        home = tmp_path / f"{root.name}_form"
+        assert made(Request.of("imagenet", root), home)[0].counts["train"] == sum(map(len, contents.values()))
+        forms.append(files(home))
+    told = ("meta.json", "test.names.npy", "test.name_ends.npy")  # where they lay: a flat val/ has no classes
+    assert [name for name in forms[0] if forms[0][name] != forms[1][name] and name not in told] == []
+    assert len(forms[0]["train.bin"]) == sum(len(data) for some in contents.values() for data in some)
+
+
+def test_parquet_named_by_its_path_opens_from_the_form(tmp_path):
+    content = unpickle(cifar10_files()["test_batch"], "test_batch")
+    for part in ("train", "test"):
+        path = tmp_path / "hub" / f"{part}.parquet"
+        write_parquet(path, content[b"data"], {"label": content[b"labels"]}, {"label": CIFAR10_NAMES})
+    name, cache = f"parquet:{tmp_path / 'hub'}", tmp_path / "cache"
+    before = open_images(name, None, {}, cache, memory_gib=0)
+    made(Request.of(name), prepared_home(name, cache))
+    after = open_images(name, None, {}, cache, memory_gib=0)
+    assert "train.bin" in after.train_images.encoded.where(0)
+    assert after.digest == before.digest
+    assert torch.equal(
+        after.some(torch.arange(12)).flatten(1), torch.from_numpy(content[b"data"].astype(np.uint8))
     )
 
 
@@ -287,9 +324,10 @@ def test_room_on_the_disk_is_looked_for_first(photos, tmp_path, monkeypatch):
     [
         (("cifar1",), "unknown data set 'cifar1'; did you mean 'cifar1"),
         (("floder:x",), "unknown data set 'floder:x'"),
-        (("hub:",), "unknown data set 'hub:'"),
+        (("hub:",), "named hub:OWNER/NAME"),
+        (("folder",), "folder: where? write folder:PATH, or give --from PATH"),
         (("folder:/no/such",), "/no/such: there is no such folder"),
-        (("folder:/tmp", "--from", "/tmp"), "says where the images are, and so does --from"),
+        (("folder:/tmp", "--from", "/usr"), "says where the images are, and so does --from"),
         (("imagenet", "--from", "/tmp", "resize=3"), "resize: is of no effect on preparing imagenet"),
         (("cifar10", "--from", "/tmp", "labels=coarse"), "data set 'cifar10': got an unexpected keyword"),
         (("cifar10", "--from", "/tmp", "--short-side", "16"), "holds no encoded images"),
@@ -326,7 +364,7 @@ def test_the_command_says_what_it_made_and_how_to_use_it(photos, tmp_path):
     answer = json.loads(call(f"folder:{photos}", "--to", tmp_path / "to", "--short-side", 16, "--json"))
     assert answer["images"] == {"train": 12, "test": 6}
     assert 0 < answer["bytes"] < size
-    assert answer["use"] == f"data: {{name: folder}} with machine.data_root={tmp_path / 'to'}"
+    assert answer["use"] == f"data: {{name: folder:{photos}}} with machine.data_root={tmp_path / 'to'}"
     assert answer["provenance"]["root"] == str(photos)
     assert open_images("folder", Path(answer["folder"]), {}, tmp_path / "c").digest == answer["digest"]
     assert "need no preparation" in call("digits")

@@ -1,5 +1,7 @@
 """CIFAR-sized images in memory: padded by 4, cropped, flipped and normalised, in an order drawn anew."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -106,13 +108,13 @@ def with_workers(dataset: Dataset[Tensor], batches: int) -> Way:
     return lambda number: sum(len(x) for x in loader)
 
 
-def measured(turns: int) -> list[Measured]:
+def measured(turns: int) -> Iterator[Measured]:
     """Per core, and with both cores."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (COUNT, 3, 32, 32), dtype=torch.uint8, generator=generator)
     pictures = Pictures(images.permute(0, 2, 3, 1).contiguous().numpy())
     torch.set_num_threads(1)
-    alone = measure(
+    yield measure(
         "CIFAR, crop + flip + normalise",
         {
             "trickbag": ours(images, 16),
@@ -125,7 +127,7 @@ def measured(turns: int) -> list[Measured]:
         limits={"trickbag": LIMIT},
     )
     torch.set_num_threads(2)
-    together = measure(
+    yield measure(
         "CIFAR, the whole loader on two cores",
         {"trickbag": ours(images, 96), "DataLoader, PIL": with_workers(pictures, 16)},
         clock="wall",
@@ -133,4 +135,3 @@ def measured(turns: int) -> list[Measured]:
         turns=turns,
     )
     torch.set_num_threads(1)
-    return [alone, together]

@@ -1,6 +1,7 @@
 """ImageNet JPEGs from their files: decoded, a random box resized to 224 × 224, flipped, as bytes."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,12 +128,12 @@ def of_timm(source: Source, count: int) -> Way:
     return lambda number: sum(len(x) for x, _ in loader)
 
 
-def measured(root: Path, folder: Path, turns: int, count: int) -> list[Measured]:
+def measured(root: Path, folder: Path, turns: int, count: int) -> Iterator[Measured]:
     """The images of `root`, and their re-encoded copies in the empty `folder`: per core, and with both cores."""
     source = source_of(root)
     small, once = reencoded(source, folder), len(source.train.images)
     torch.set_num_threads(1)
-    alone = measure(
+    yield measure(
         f"ImageNet, decode + random resized crop {SIDE} + flip",
         {
             "trickbag": ours(source, 1, once),
@@ -145,7 +146,7 @@ def measured(root: Path, folder: Path, turns: int, count: int) -> list[Measured]
         turns=4 * turns,
         limits={"trickbag": ORIGINALS, f"trickbag, prepared at {SHORT_SIDE}": PREPARED},
     )
-    together = measure(
+    yield measure(
         f"ImageNet, the whole loader on two cores, epochs of {count} images",
         {
             "trickbag, 2 threads": ours(source, 2, count),
@@ -158,4 +159,3 @@ def measured(root: Path, folder: Path, turns: int, count: int) -> list[Measured]
         turns=turns,
         limits={"trickbag, 2 threads": LOADER},
     )
-    return [alone, together]

@@ -1,6 +1,5 @@
 """`trickbag data prepare`: a data set from its source, or from the net, into a form that opens at once."""
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from trickbag.recipe import Machine, parse_overrides, validate
 
 if TYPE_CHECKING:
     from trickbag.data.prepare import Prepared, Request
-    from trickbag.data.progress import Tell
 
 _NEEDS_NONE = "digits: need no preparation, they come with scikit-learn; use them with data: {name: digits}"
 
@@ -55,9 +53,11 @@ def prepare(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Download a data set, or take what is there, and prepare it. Continues where it was interrupted."""
+    from trickbag.data.fetch import fetch
     from trickbag.data.prepare import Reencoding, Request
     from trickbag.data.prepare import prepare as make
     from trickbag.data.prepare.reencode import QUALITY
+    from trickbag.data.prepared import prepared_home
 
     if name == "digits":
         print(json.dumps({"name": name, "folder": None}) if as_json else _NEEDS_NONE)
@@ -68,21 +68,10 @@ def prepare(
     again = None if short_side is None else Reencoding(short_side, QUALITY if quality is None else quality)
     request = Request.of(name, from_, arguments, again)
     with bar(Console(stderr=True)) as tell:
-        done = make(
-            request, to or request.home(machine.cache), machine.cache, fetch=_fetch, tell=tell, say=_say
-        )
+        home = to or prepared_home(request.name, machine.cache)
+        done = make(request, home, machine.cache, fetch=fetch, tell=tell, say=_say)
     use = _use(request, done.folder, machine, found=to is None)
     print(json.dumps(_plain(name, done, use), indent=1) if as_json else _text(name, done, use))
-
-
-def _fetch(name: str, into: Path, tell: "Tell") -> Path:
-    """The folder into which a data set is downloaded."""
-    try:
-        module = importlib.import_module("trickbag.data.fetch")
-    except ModuleNotFoundError:
-        raise InputError(f"{name}: cannot be downloaded by this version; give it with --from PATH") from None
-    folder: Path = module.fetch(name, into, tell)
-    return folder
 
 
 def _parted(words: list[str]) -> tuple[dict[str, Any], Machine]:
@@ -102,13 +91,11 @@ def _say(text: str) -> None:
 
 def _use(request: "Request", folder: Path, machine: Machine, *, found: bool) -> str:
     """What to write into a recipe, and on the command line where the form is not `found` by itself."""
-    fields = {"name": request.dataset, **request.arguments}
+    fields = {"name": request.name, **request.arguments}
     words = f"data: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}"
-    by_path = request.dataset != request.written
-    if not found or by_path:
+    if not found:
         return f"{words} with machine.data_root={folder}"
-    usual = machine.cache == Machine().cache
-    return words if usual else f"{words} with machine.cache={machine.cache}"
+    return words if machine.cache == Machine().cache else f"{words} with machine.cache={machine.cache}"
 
 
 def _plain(name: str, done: "Prepared", use: str) -> dict[str, Any]:

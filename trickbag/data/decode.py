@@ -8,21 +8,12 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from trickbag.data.index import header
+from trickbag.data.index import FORMATS, header
 from trickbag.data.jpeg import upper_rows
 from trickbag.errors import InputError
 
 MAX_PIXELS = 89_478_485  # PIL's limit, above which it warns of a decompression bomb
 MAX_SCANS = 100  # of a progressive JPEG; usual are 10, and each costs as much as another image
-FORMATS = (
-    "BMP",
-    "GIF",
-    "JPEG",
-    "PNG",
-    "PPM",
-    "TIFF",
-    "WEBP",
-)  # PIL knows more, and hands PostScript to a program
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "La", "RGBa"}
 _LITTLE = 2**38  # bytes times pixels below which no number of scans takes long
 
@@ -92,8 +83,10 @@ def _check(height: int, width: int, data: bytes) -> None:
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
     """The image [H, W, 3] as its EXIF orientation, 1 to 8, says that it is looked at."""
+    if orientation == 1:
+        return pixels
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     rows = -1 if orientation in (3, 4, 7, 8) else 1
     columns = -1 if orientation in (2, 3, 6, 7) else 1
-    return pixels[::rows, ::columns]
+    return pixels[::rows, ::columns].copy()  # torch takes no array that is read backwards

@@ -85,10 +85,11 @@ def _bytes(images: ImageSet) -> int:
 def _no_room(needed: int, memory_gib: float | None) -> str:
     """Why so many bytes are not held in memory; empty where they are."""
     if memory_gib is None:
-        room, name = available_memory() / 2, "half of the free memory"
+        room = available_memory() / 2
+        name = f"half of the free memory, {_size(room)}"
     else:
-        room, name = memory_gib * _GIB, "machine.memory_gib"
-    return f"{_size(needed)} are more than {name}, {_size(room)}" if needed > room else ""
+        room, name = memory_gib * _GIB, f"machine.memory_gib={memory_gib:g}"
+    return f"{_size(needed)} are more than {name}" if needed > room else ""
 
 
 def _no_disk(needed: int, cache: Path) -> str:

@@ -1,6 +1,5 @@
 """Batches of images made by threads of this process: several ahead of whoever takes them, and in order."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -12,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trickbag.data.threads import available_cores
+
 AHEAD = 2  # batches, at least
 BLOCK = 8  # images that a thread takes at a time
 _NAME = "trickbag-loader"
@@ -21,23 +22,24 @@ Write = Callable[[int, NDArray[np.uint8]], None]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A batch to be made: the ids of its images, and what writes number `j` of them into uint8 [H, W, C]."""
+    """A batch to be made: the ids of its images, and what writes number `j` of them into uint8 [H, W, 3]."""
 
     ids: Tensor
     write: Write
 
 
 def loaded(
-    jobs: Iterable[Job], shape: tuple[int, int, int], *, threads: int | None, device: torch.device
+    jobs: Iterable[Job], size: tuple[int, int], *, threads: int | None, device: torch.device
 ) -> Generator[tuple[Tensor, Job]]:
-    """For each job its images, uint8 [B, *shape] on the device (channels last in memory), and the job itself.
+    """For each job its images, uint8 [B, 3, *size] on the device, and the job itself.
 
+    They lie in memory as decoders make them, the three channels of a pixel side by side (channels last).
     Images on the CPU are the caller's until the next ones are asked for: their memory is used again. What a job
     raises reaches the caller as it is, in the batch's turn. Closing the generator, or losing it, ends all
     threads with the image that each is at.
     """
     threads = threads or available_cores()
-    buffers, stop, ahead = _Buffers(shape, device), threading.Event(), deque[_Batch]()
+    buffers, stop, ahead = _Buffers(size, device), threading.Event(), deque[_Batch]()
     pool = ThreadPoolExecutor(threads, _NAME)
     try:
         for job in jobs:
@@ -50,11 +52,6 @@ def loaded(
         stop.set()
         # A lost generator may be found by the garbage collector in one of the threads, which cannot wait for itself.
         pool.shutdown(not threading.current_thread().name.startswith(_NAME), cancel_futures=True)
-
-
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,30 +89,27 @@ def _finish(batch: _Batch, buffers: "_Buffers") -> Generator[tuple[Tensor, Job]]
 class _Buffers:
     """Memory for batches, used again and again; for a CUDA device pinned, and copied while others go on."""
 
-    shape: tuple[int, int, int]
+    size: tuple[int, int]
     device: torch.device
     _free: deque[tuple[Tensor, torch.cuda.Event | None]] = field(default_factory=deque)
 
     def take(self, count: int) -> Tensor:
-        """Memory for `count` images that nobody reads any more, uint8 [count, H, W, C]."""
+        """Memory for `count` images that nobody reads any more, uint8 [count, H, W, 3]."""
         while self._free:
             memory, copied = self._free.popleft()
             if copied:
                 copied.synchronize()
             if len(memory) >= count:
                 return memory[:count]
-        channels, height, width = self.shape
-        return torch.empty(
-            count, height, width, channels, dtype=torch.uint8, pin_memory=self.device.type == "cuda"
-        )
+        return torch.empty(count, *self.size, 3, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
 
     def serve(self, memory: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
         """The batch in this memory, on the device; and where it is copied, what tells the end of that."""
-        x, copied = memory.to(self.device, non_blocking=True).permute(0, 3, 1, 2), None
+        x, copied = memory.to(self.device, non_blocking=True), None
         if self.device.type == "cuda":
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record(torch.cuda.current_stream(self.device))
-        return x, copied
+        return x.permute(0, 3, 1, 2), copied
 
     def give(self, memory: Tensor, copied: torch.cuda.Event | None) -> None:
         """The memory may be used again, once the copy is made."""

@@ -77,7 +77,7 @@ def _check_fresh(home: Path, name: str) -> None:
     source = find_source(name, None)
     if source and source.identity() != made["source"]:
         raise InputError(
-            f"data {name}: has changed since it was prepared; remove {home}, or prepare it again after that"
+            f"data {name}: has changed since it was prepared; remove {home}, then prepare it again or read it as it is"
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from trickbag.data.cache import load_arrays
-from trickbag.data.encoded import Labelled, Source, Spans
+from trickbag.data.encoded import Labelled, Source, Spans, printable
 from trickbag.data.images import ImageSet
 from trickbag.data.index import Index, load_index, mapped, rises
 from trickbag.data.names import file_name, kind_of, place_of
@@ -78,7 +78,9 @@ def open_prepared(folder: Path, name: str, args: Mapping[str, Any]) -> ImageSet:
         raise InputError(f"{folder}: holds {made['data set']}, and the recipe names {name}")
     if meta["kind"] == "encoded":
         source, indices = open_flat(folder, tuple(meta["classes"]))
-        return ImageSet.encoded(source, *indices, View(**args), digest=meta["digest"], origin=str(folder))
+        return ImageSet.encoded(
+            source, *indices, View(**args), digest=meta["digest"], origin=_origin(folder, made)
+        )
     if made.get("arguments") != dict(args):
         given = made.get("arguments")
         raise InputError(f"{folder}: was prepared with {given}, and the recipe has {dict(args)}")
@@ -86,6 +88,13 @@ def open_prepared(folder: Path, name: str, args: Mapping[str, Any]) -> ImageSet:
     if images is None:
         raise InputError(f"{folder}: damaged; prepare the data set again")
     return images
+
+
+def _origin(folder: Path, made: Mapping[str, Any]) -> str:
+    """Where prepared images come from, and what was done to them."""
+    again = made.get("re-encoded")
+    side = again.get("short side") if isinstance(again, dict) else None
+    return f"{printable(folder)}{f', re-encoded at short side {side}' if side else ''}"
 
 
 def open_flat(folder: Path, classes: tuple[str, ...]) -> tuple[Source, tuple[Index, Index]]:

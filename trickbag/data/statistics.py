@@ -78,5 +78,5 @@ def _chunks(images: ImageSet, ids: Tensor, count: int) -> Iterator[Tensor]:
         return
     height, width = images.size
     jobs = (centres(images.train_images, chunk, height, width) for chunk in chunks(ids, count))
-    for x, _ in loaded(jobs, (images.channels, height, width), threads=None, device=torch.device("cpu")):
+    for x, _ in loaded(jobs, (height, width), threads=None, device=torch.device("cpu")):
         yield x

@@ -19,7 +19,7 @@ def each(work: Callable[[int], None], count: int, tell: Callable[[int], None] = 
             work(i)
         return min(start + BLOCK, count)
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = available_cores()
     ahead = deque[Future[int]]()
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -31,3 +31,8 @@ def each(work: Callable[[int], None], count: int, tell: Callable[[int], None] = 
                 tell(ahead.popleft().result())
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -50,9 +50,9 @@ class View:
         """Height and width of a whole image, as it is seen when nothing is cut from it."""
         if self.resize is not None:
             return self.resize, self.resize
-        sizes = np.unique(self.sizes(index), axis=0)
+        sizes = self.sizes(index)
         sizes = sizes[sizes.all(axis=1)]  # but those of files that are no images
-        if len(sizes) != 1:
+        if not len(sizes) or (sizes != sizes[0]).any():
             return USUAL_SIDE, USUAL_SIDE
         height, width = sizes[0].tolist()
         return height, width

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from trickbag.data.encoded import Source
+from trickbag.data.names import canonical, kind_of, place_of
 from trickbag.data.prepare.reencode import Reencoding
-from trickbag.data.prepared import prepared_home
-from trickbag.data.sources import DATASETS, FINDERS, PREFIXES, source_files
+from trickbag.data.sources import DATASETS, FINDERS, source_files
 from trickbag.errors import InputError, unknown
 
 
@@ -19,9 +19,7 @@ from trickbag.errors import InputError, unknown
 class Request:
     """A data set to prepare, checked as far as it can be without looking at files."""
 
-    written: str  # as the person named it
-    dataset: str  # the name that a recipe gives it
-    reader: str  # the catalogue name of what reads its source
+    name: str  # as a recipe gives it: of the catalogue, folder:PATH, parquet:PATH or hub:OWNER/NAME
     root: Path | None  # where its source is; None: it is downloaded
     arguments: Mapping[str, Any]  # all those of a reader of arrays; none of one of encoded images
     reencoding: Reencoding | None = None
@@ -34,40 +32,31 @@ class Request:
         arguments: Mapping[str, Any] | None = None,
         reencoding: Reencoding | None = None,
     ) -> "Request":
-        """The request for a name: of the catalogue, `folder:PATH`, `parquet:PATH` or `hub:OWNER/NAME`."""
-        prefix, colon, rest = name.partition(":")
-        dataset = reader = name
-        if colon:
-            if prefix not in PREFIXES or not rest:
-                raise unknown("data set", name, _preparable())
-            reader = "parquet" if prefix == "hub" else prefix
-            if prefix != "hub":
-                if root is not None:
-                    raise InputError(
-                        f"{name}: says where the images are, and so does --from {root}; give one"
-                    )
-                dataset, root = prefix, Path(rest)
-        if reader not in DATASETS:
-            raise unknown("data set", name, _preparable())
-        root = root.expanduser().resolve() if root else None
-        if root and not root.exists():
-            raise InputError(f"{root}: there is no such folder or file to prepare {name} from")
-        bound = _bound(reader, dict(arguments or {}))
-        if reencoding and reader not in FINDERS:
+        """The request for a name, from what lies at `root`; InputError for what cannot be prepared."""
+        if kind_of(name) not in DATASETS:
+            raise unknown("data set", name, [*DATASETS, "folder:PATH", "parquet:PATH", "hub:OWNER/NAME"])
+        name = canonical(name)
+        place = place_of(name, root)
+        if root is not None and place != root:
+            raise InputError(f"{name}: says where the images are, and so does --from {root}; give one")
+        if place is None and name in ("folder", "parquet"):
+            raise InputError(f"{name}: where? write {name}:PATH, or give --from PATH")
+        place = place.expanduser().resolve() if place else None
+        if place and not place.exists():
+            raise InputError(f"{place}: there is no such folder or file to prepare {name} from")
+        if reencoding and kind_of(name) not in FINDERS:
             raise InputError(f"{name}: holds no encoded images, so there is no short side to choose")
-        return cls(name, dataset, reader, root, bound, reencoding)
+        return cls(name, place, _bound(kind_of(name), dict(arguments or {})), reencoding)
 
-    def home(self, cache: Path) -> Path:
-        """Where the prepared form lies unless another place is chosen."""
-        name = self.dataset
-        if ":" in self.written and self.root:
-            name = f"{self.dataset}:{self.root}"
-        return prepared_home(name, cache)
+    @property
+    def by_place(self) -> bool:
+        """Whether the name says where the images are."""
+        return place_of(self.name, None) is not None
 
     def claim(self, root: Path) -> dict[str, Any]:
         """What a form prepared on this request says of itself, read from `root`."""
         return {
-            "data set": self.dataset,
+            "data set": kind_of(self.name) if self.by_place else self.name,
             "arguments": dict(self.arguments),
             "root": str(root),
             "re-encoded": self.reencoding.plain() if self.reencoding else None,
@@ -75,20 +64,11 @@ class Request:
 
     def identity(self, root: Path, source: Source | None) -> str:
         """A digest of what tells, without reading images, whether the source is still the same."""
-        if source is None:
-            stats = [(str(path), path.stat()) for path in source_files(self.reader, root)]
-            files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-            return hashlib.sha256(json.dumps(files).encode()).hexdigest()
-        digest = hashlib.sha256(repr(source.classes).encode())
-        for part in source.parts.values():
-            digest.update(part.images.identity().encode())
-            digest.update(part.labels.tobytes())
-        return digest.hexdigest()
-
-
-def _preparable() -> list[str]:
-    """What can be named."""
-    return [*DATASETS, "folder:PATH", "parquet:PATH", "hub:OWNER/NAME"]
+        if source:
+            return source.identity()
+        stats = [(str(path), path.stat()) for path in source_files(self.name, root)]
+        files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+        return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
 def _bound(reader: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from trickbag.data.encoded import Encoded, Files, Source, Spans
 from trickbag.data.images import ImageSet
 from trickbag.data.prepare.request import Request
+from trickbag.data.sources.shards import Rows
 from trickbag.data.view import EncodedImages
 from trickbag.errors import InputError
 
@@ -44,6 +45,8 @@ def _bytes(images: Encoded) -> int:
         return int(np.sum(images.lengths))
     if isinstance(images, Files):
         return sum(os.stat(images.where(i)).st_size for i in range(len(images)))
+    if isinstance(images, Rows):  # encoded images hardly shrink; what is compressed takes more than this
+        return sum(os.stat(path).st_size for path in {group.path for group in images.groups})
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trickbag.data.encoded import Files, Source
+from trickbag.data.names import file_name
 from trickbag.data.prepare import target
 from trickbag.data.prepare.request import Request
 from trickbag.data.prepare.room import check_room, needed, present
@@ -66,14 +67,14 @@ def prepare(
         if target.sound(home, made, say):
             return _tidy(home, made, say)
     target.check_free(home)
-    root = request.root or fetch(request.dataset, _downloads(request, cache), tell)
-    source = find_source(request.reader, root)
+    root = request.root or fetch(request.name, cache / "downloads" / file_name(request.name), tell)
+    source = find_source(request.name, root)
     _check_apart(home, source)
     claim = request.claim(root)
     state = {"source": request.identity(root, source), "versions": _versions(request)}
     if made and _is_done(home, made, claim, state, say):
         return _tidy(home, made, say)
-    images = None if source else DATASETS[request.reader](root, **request.arguments)
+    images = None if source else DATASETS[request.name](root, **request.arguments)
     check_room(home, needed(request, source, images) - present(home))
     with target.held(home, say):
         made = target.complete(home)  # by now, where another process was at it
@@ -94,11 +95,6 @@ def _tidy(home: Path, made: Mapping[str, Any], say: target.Say) -> Prepared:
         with target.held(home, say):
             target.end(home)
     return Prepared(home, made, False)
-
-
-def _downloads(request: Request, cache: Path) -> Path:
-    """Where a name's downloads go."""
-    return cache / "downloads" / request.dataset.replace("/", "--").replace(":", "--")
 
 
 def _versions(request: Request) -> dict[str, str]:
