@@ -74,7 +74,7 @@ def _judged(sample: Sample, root: Path, victim: str, home: Path, tolerated: int)
         read_all(sample, root)
         outcome = "read"
     except InputError as error:
-        outcome = _refusal(error, victim, home)
+        outcome = _refusal(error, victim, home, sample.misfit)
     if not sample.independent or outcome.startswith("wrong"):
         return outcome
     if not tolerated and outcome == "refused":
@@ -85,13 +85,15 @@ def _judged(sample: Sample, root: Path, victim: str, home: Path, tolerated: int)
     return f"wrong: {outcome}, and a tolerant run finds the bad files {sorted(bad)}"
 
 
-def _refusal(error: InputError, victim: str, home: Path) -> str:
+def _refusal(error: InputError, victim: str, home: Path, misfit: str = "") -> str:
     """Whether the message is one line that names the bad file, or the prepared form that it belongs to."""
     message = str(error)
     if len(message.splitlines()) != 1 or not message.isprintable():
         return f"wrong: not one printable line: {message!r}"
     named = Path(victim).name in message or ((home / "root" / "meta.json").exists() and str(home) in message)
-    return "refused" if named else f"wrong: {victim} is not named: {message}"
+    return (
+        "refused" if named or (misfit and misfit in message) else f"wrong: {victim} is not named: {message}"
+    )
 
 
 def _others(files: Mapping[str, bytes], home: Path) -> Sequence[bytes]:

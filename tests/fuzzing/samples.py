@@ -43,6 +43,7 @@ class Sample:
     files: Mapping[str, bytes]  # path below the root -> content
     args: Mapping[str, Any] = field(default_factory=dict)
     independent: bool = False  # every file is an image, so a bad one leaves all others readable
+    misfit: str = ""  # what a message says where files that are whole do not fit together, whichever it names
 
 
 def images(shared: Path | None) -> dict[str, bytes]:
@@ -73,7 +74,12 @@ def sample_of(kind: str, images: Mapping[str, bytes], scratch: Path) -> Sample:
         "parquet images": lambda: Sample("parquet", _parquet(scratch), small),
         "idx": lambda: Sample("fashion_mnist", small_files()),
         "idx gz": lambda: Sample("fashion_mnist", _compressed(small_files())),
-        "tars": lambda: Sample("imagenet", _written(write_official, scratch / "tars"), small),
+        "tars": lambda: Sample(
+            "imagenet",
+            _written(write_official, scratch / "tars"),
+            small,
+            misfit="which has no training images",
+        ),
         "zip": lambda: Sample("tiny_imagenet", _written(write_zip, scratch / "zip", official_files()[0])),
         "prepared images": lambda: Sample("folder", _prepared("folder", folder, scratch / "images"), small),
         "prepared arrays": lambda: Sample(
