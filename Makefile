@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow check bench aa gates clean
+.PHONY: demo test test-slow fuzz check bench aa gates clean
 
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
@@ -12,6 +12,9 @@ test: .venv/ready
 
 test-slow: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow
+
+fuzz: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -24,8 +24,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """This machine's CPU, with a cache of the tests' own."""
-    return Machine(device="cpu", cache=tmp_path_factory.mktemp("cache"))
+    """This machine's CPU, with a cache of the tests' own; one worker, which costs more to start than runs here do."""
+    return Machine(device="cpu", cache=tmp_path_factory.mktemp("cache"), workers=1)
 
 
 @pytest.fixture

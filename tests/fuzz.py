@@ -15,7 +15,8 @@ from fuzzing.watch import Report, fuzz
 
 SHARES = {  # of the cases, in percent
     "jpg": 25, "png": 20, "gif": 1, "webp": 1, "bmp": 1, "tif": 2, "ppm": 1, "squares": 4, "originals": 4, "upright": 2,
-    "batches": 16, "batches of 100": 4, "archive": 4, "parquet": 15,
+    "batches": 10, "batches of 100": 2, "archive": 2, "parquet": 8, "parquet images": 4, "idx": 1, "idx gz": 1,
+    "tars": 4, "zip": 3, "prepared images": 3, "prepared arrays": 1,
 }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def test_wrong_parquet_files_are_input_errors(tmp_path):
     with pytest.raises(InputError, match="has the columns img, class; needed are"):
         cifar.cifar10(tmp_path / "a")
     parquet_pair(tmp_path / "b", labels={"label": [10] * 12})
-    with pytest.raises(InputError, match="label has values outside 0 … 9"):
+    with pytest.raises(InputError, match="has labels outside 0 … 9"):
         cifar.cifar10(tmp_path / "b")
     parquet_pair(tmp_path / "c")
     whole = (tmp_path / "c" / "test.parquet").read_bytes()

@@ -89,7 +89,6 @@ def test_tune_screen_and_confirm_end_to_end(quiet: Path, tmp_path: Path, machine
     os.kill(victim.pid or 0, signal.SIGKILL)
     victim.join()
     assert victim.exitcode == -signal.SIGKILL
-    machine = machine.model_copy(update={"workers": 1})
     results = conduct(make(machine, **THREE), out)
     assert links(out) == links(quiet)
     plan = read_plan(out).plan()

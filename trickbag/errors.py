@@ -7,7 +7,12 @@ SHOWN = 80  # names in one message; every list of our own fits, the thousand mod
 
 
 class InputError(ValueError):
-    """The input is wrong. The command line prints the message and exits with code 2."""
+    """The input is wrong. The command line prints the message, one printable line, and exits with code 2."""
+
+    def __init__(self, message: str) -> None:
+        """Say what is wrong; of libraries' messages line breaks become spaces, and control characters escapes."""
+        words = message.strip().translate(dict.fromkeys(b"\n\r\t", " "))
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words))
 
 
 def unknown(kind: str, name: str, options: Iterable[str], where: str = "") -> InputError:

@@ -1,15 +1,14 @@
 """One damaged file, read as a run reads it: what came of it, in a word, and what is wrong with that."""
 
 import random
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from fuzzing.mutate import mutated, payloads
-from fuzzing.samples import Sample
+from fuzzing.samples import Sample, written
 from trickbag.data import ImageSet, StreamStore
 from trickbag.data.decode import decode
 from trickbag.data.opening import open_images
@@ -21,8 +20,9 @@ from trickbag.rng import Streams
 UNIT = (torch.zeros(3), torch.ones(3))  # a mean and SD of channels
 
 
-def damaged_image(name: str, images: dict[str, bytes], draw: random.Random, home: Path) -> str:
-    """An encoded image, damaged and decoded."""
+def damaged_image(kind: str, images: Mapping[str, bytes], draw: random.Random, home: Path) -> str:
+    """An encoded image of a kind, told by its suffix; damaged and decoded."""
+    name = draw.choice([name for name in images if name.endswith(kind)])
     data = mutated(images[name], _others(images, home), draw)
     try:
         pixels = decode(data, name, upright=draw.random() < 0.5)
@@ -35,7 +35,7 @@ def damaged_set(sample: Sample, draw: random.Random, home: Path) -> str:
     """A data set of which one file is damaged; opened, and every image read through the store of a run."""
     root = home / "root"
     if not root.exists():
-        write(sample, root)
+        written(sample.files, root)
     victim = draw.choice(sorted(sample.files))
     (root / victim).write_bytes(mutated(sample.files[victim], _others(sample.files, home), draw))
     try:
@@ -44,25 +44,17 @@ def damaged_set(sample: Sample, draw: random.Random, home: Path) -> str:
         (root / victim).write_bytes(sample.files[victim])
 
 
-def write(sample: Sample, root: Path) -> None:
-    """The sample's files below a folder."""
-    for name, data in sample.files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-
-
 def read_all(sample: Sample, root: Path, **more: object) -> ImageSet:
     """Open the data set with an empty cache, streamed, and read every image once, as training and evaluation do."""
     with tempfile.TemporaryDirectory(dir=root.parent) as cache:
-        place = root / sample.inside if sample.inside else root
-        opened = open_images(sample.name, place, {**sample.args, **more}, Path(cache), memory_gib=0.0)
+        opened = open_images(sample.name, root, {**sample.args, **more}, Path(cache), memory_gib=0.0)
         for images, labels in (
             (opened.train_images, opened.train_labels),
             (opened.test_images, opened.test_labels),
         ):
             assert len(images) == len(labels)
             assert not len(labels) or 0 <= int(labels.min()) <= int(labels.max()) < len(opened.classes)
-            if isinstance(images, EncodedImages):
+            if isinstance(images, EncodedImages) and len(images):
                 _stream(images, labels)
         return opened
 
@@ -82,7 +74,7 @@ def _judged(sample: Sample, root: Path, victim: str, home: Path, tolerated: int)
         read_all(sample, root)
         outcome = "read"
     except InputError as error:
-        outcome = _refusal(error, victim, home)
+        outcome = _refusal(error, victim, home, sample.misfit)
     if not sample.independent or outcome.startswith("wrong"):
         return outcome
     if not tolerated and outcome == "refused":
@@ -93,20 +85,17 @@ def _judged(sample: Sample, root: Path, victim: str, home: Path, tolerated: int)
     return f"wrong: {outcome}, and a tolerant run finds the bad files {sorted(bad)}"
 
 
-def _refusal(error: InputError, victim: str, home: Path) -> str:
+def _refusal(error: InputError, victim: str, home: Path, misfit: str = "") -> str:
     """Whether the message is one line that names the bad file, or the prepared form that it belongs to."""
     message = str(error)
     if len(message.splitlines()) != 1 or not message.isprintable():
         return f"wrong: not one printable line: {message!r}"
     named = Path(victim).name in message or ((home / "root" / "meta.json").exists() and str(home) in message)
-    return "refused" if named else f"wrong: {victim} is not named: {message}"
+    return (
+        "refused" if named or (misfit and misfit in message) else f"wrong: {victim} is not named: {message}"
+    )
 
 
-def _others(files: dict[str, bytes], home: Path) -> Sequence[bytes]:
+def _others(files: Mapping[str, bytes], home: Path) -> Sequence[bytes]:
     """What a file is mixed with: the other files, and pickles that would leave a trace if they were loaded."""
     return [*files.values(), *payloads(home / "executed")]
-
-
-def forget(home: Path) -> None:
-    """Remove what cases have left."""
-    shutil.rmtree(home, ignore_errors=True)

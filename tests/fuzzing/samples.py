@@ -1,7 +1,8 @@
 """Good data sets, whose files are then damaged: real images where they lie beside the project, and made ones."""
 
+import gzip
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from cifar_files import CIFAR10_NAMES, cifar10_files, cifar100_files, write_archive, write_parquet
+from imagenet_files import write_official
 from PIL import Image
+from test_data_fashion_mnist import small_files
+from test_data_tiny_imagenet import official_files, write_zip
+
+from trickbag.data.prepare import Request, prepare
 
 FORMATS: Mapping[str, tuple[str, str, dict[str, Any]]] = {  # name -> mode, format, options of PIL's save
     "baseline.jpg": ("RGB", "JPEG", {"quality": 90}),
@@ -36,8 +42,8 @@ class Sample:
     name: str
     files: Mapping[str, bytes]  # path below the root -> content
     args: Mapping[str, Any] = field(default_factory=dict)
-    inside: str = ""  # the root, where it is not the folder that all files lie in
     independent: bool = False  # every file is an image, so a bad one leaves all others readable
+    misfit: str = ""  # what a message says where files that are whole do not fit together, whichever it names
 
 
 def images(shared: Path | None) -> dict[str, bytes]:
@@ -52,20 +58,63 @@ def images(shared: Path | None) -> dict[str, bytes]:
     return found
 
 
-def samples(shared: Path | None, scratch: Path) -> dict[str, Sample]:
-    """The data sets by what is special about them; `scratch` is a folder to write in."""
-    some = images(shared)
-    halves = [dict(list(some.items())[i::2]) for i in (0, 1)]
+def sample_of(kind: str, images: Mapping[str, bytes], scratch: Path) -> Sample:
+    """A data set by what is special about it; `scratch` is a folder to write in."""
+    halves = [dict(list(images.items())[i::2]) for i in (0, 1)]
     folder = {f"{'ab'[i]}/{name}": data for i, half in enumerate(halves) for name, data in half.items()}
-    return {
-        "squares": Sample("folder", folder, {"resize": 16}, independent=True),
-        "originals": Sample("folder", folder, {"resize": 16, "form": "originals"}, independent=True),
-        "upright": Sample("folder", folder, {"resize": 16, "exif": "apply"}, independent=True),
-        "batches": Sample("cifar10", cifar10_files()),
-        "batches of 100": Sample("cifar100", cifar100_files(), {"labels": "coarse"}),
-        "archive": Sample("cifar10", _archive(scratch)),
-        "parquet": Sample("cifar10", _parquet(scratch)),
+    small = {"resize": 16}
+    made: dict[str, Callable[[], Sample]] = {
+        "squares": lambda: Sample("folder", folder, small, independent=True),
+        "originals": lambda: Sample("folder", folder, {**small, "form": "originals"}, independent=True),
+        "upright": lambda: Sample("folder", folder, {**small, "exif": "apply"}, independent=True),
+        "batches": lambda: Sample("cifar10", cifar10_files()),
+        "batches of 100": lambda: Sample("cifar100", cifar100_files(), {"labels": "coarse"}),
+        "archive": lambda: Sample("cifar10", _archive(scratch)),
+        "parquet": lambda: Sample("cifar10", _parquet(scratch)),
+        "parquet images": lambda: Sample("parquet", _parquet(scratch), small),
+        "idx": lambda: Sample("fashion_mnist", small_files()),
+        "idx gz": lambda: Sample("fashion_mnist", _compressed(small_files())),
+        "tars": lambda: Sample(
+            "imagenet",
+            _written(write_official, scratch / "tars"),
+            small,
+            misfit="which has no training images",
+        ),
+        "zip": lambda: Sample("tiny_imagenet", _written(write_zip, scratch / "zip", official_files()[0])),
+        "prepared images": lambda: Sample("folder", _prepared("folder", folder, scratch / "images"), small),
+        "prepared arrays": lambda: Sample(
+            "cifar10", _prepared("cifar10", _archive(scratch), scratch / "arrays")
+        ),
     }
+    return made[kind]()
+
+
+def _compressed(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Files as gzip leaves them."""
+    return {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in files.items()}
+
+
+def written(files: Mapping[str, bytes], root: Path) -> None:
+    """Write files below a folder."""
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+def _written(write: Callable[..., None], root: Path, *more: object) -> dict[str, bytes]:
+    """The files that a helper of other tests writes into a new folder."""
+    root.mkdir()
+    write(root, *more)
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def _prepared(name: str, files: Mapping[str, bytes], scratch: Path) -> dict[str, bytes]:
+    """The prepared form of a data set."""
+    written(files, scratch / "source")
+    request = Request.of(name, scratch / "source")
+    prepare(request, scratch / "home", scratch / "cache", fetch=lambda *asked: scratch)
+    home = scratch / "home"
+    return {path.name: path.read_bytes() for path in home.iterdir() if not path.name.startswith(".")}
 
 
 def _image(mode: str, format: str, options: dict[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """Cases in processes of their own, so that a crash, a hang or a hunger for memory is seen and charged to its case."""
 
+import importlib
 import multiprocessing
 import random
 import resource
@@ -8,15 +9,17 @@ import tempfile
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
 from fuzzing.reading import damaged_image, damaged_set
-from fuzzing.samples import Sample, images, samples
+from fuzzing.samples import images, sample_of
 from trickbag.data.sources import cifar
 
 CPU_SECONDS = 30.0  # of one case
@@ -25,7 +28,12 @@ MEMORY = 3 * 2**30  # bytes that a process may ask for on top of what it has at 
 BATCH = 500  # cases of one process
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["torch", "trickbag.data", "pyarrow.parquet", "PIL.Image"])
+_CONTEXT.set_forkserver_preload(
+    ["torch", "trickbag.data.prepare", "pyarrow.parquet", "scipy.io", "torchvision", "pytest"]
+)
+
+Case = tuple[str, int]  # kind and number
+Read = Callable[[random.Random, Path], str]  # (draws, folder) -> outcome
 
 
 @dataclass
@@ -35,30 +43,45 @@ class Report:
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)  # kind -> outcome -> cases
     findings: list[str] = field(default_factory=list)  # what is wrong, with the case
 
-    def note(self, kind: str, case: int, outcome: str) -> None:
+    def note(self, case: Case, outcome: str) -> None:
         """Count an outcome; anything but "read" and "refused" is a finding."""
-        self.outcomes.setdefault(kind, Counter())[outcome.partition(":")[0]] += 1
+        self.outcomes.setdefault(case[0], Counter())[outcome.partition(":")[0]] += 1
         if outcome not in ("read", "refused"):
-            self.findings.append(f"{kind} {case}: {outcome}")
+            self.findings.append(f"{case[0]} {case[1]}: {outcome}")
 
 
-def fuzz(counts: Mapping[str, int], seed: int, shared: Path | None) -> Report:
-    """So many cases of each kind, in order; a case depends on (seed, kind, number) alone."""
+def reading(kind: str, shared: Path | None, home: Path) -> Read:
+    """What reads a damaged file of a kind: an image by its suffix, or a data set."""
+    _without_checksums()
+    files = images(shared)
+    if any(name.endswith(kind) for name in files):
+        return partial(damaged_image, kind, files)
+    return partial(damaged_set, sample_of(kind, files, home))
+
+
+def fuzz(
+    counts: Mapping[str, int], seed: int, shared: Path | None, reader: Callable[..., Read] = reading
+) -> Report:
+    """So many cases of each kind, in order; a case depends on (seed, kind, number) alone.
+
+    `reader(kind, shared, home)` is called in each process, whose files of this kind lie in the folder `home`.
+    """
     report = Report()
-    for kind, count in counts.items():
-        left = list(range(count))
-        while left:
-            for case, outcome in _batch(kind, left[:BATCH], seed, shared):
-                report.note(kind, case, outcome)
-                left.remove(case)
+    left = [(kind, number) for kind, count in counts.items() for number in range(count)]
+    while left:
+        done = 0
+        for case, outcome in _batch(left[:BATCH], seed, partial(reader, shared=shared)):
+            report.note(case, outcome)
+            done += 1
+        del left[:done]
     return report
 
 
-def _batch(kind: str, cases: list[int], seed: int, shared: Path | None) -> Iterator[tuple[int, str]]:
+def _batch(cases: list[Case], seed: int, reader: Callable[..., Read]) -> Iterator[tuple[Case, str]]:
     """The outcomes of cases in one process; it ends with the first that the process does not survive."""
     ours, theirs = _CONTEXT.Pipe()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as home:
-        child = _CONTEXT.Process(target=work, args=(theirs, kind, cases, seed, shared, Path(home)))
+        child = _CONTEXT.Process(target=work, args=(theirs, cases, seed, reader, Path(home)))
         child.start()
         theirs.close()
         try:
@@ -86,31 +109,38 @@ def _hear(connection: Connection, child: multiprocessing.process.BaseProcess) ->
 
 
 def work(
-    connection: Connection, kind: str, cases: list[int], seed: int, shared: Path | None, home: Path
+    connection: Connection, cases: list[Case], seed: int, reader: Callable[..., Read], home: Path
 ) -> None:
     """Go through the cases, telling the outcome of each."""
     torch.set_num_threads(1)
-    warnings.simplefilter("error")  # a warning on the terminal names no file
-    cifar._check = lambda *sums: None  # the checksums would end every case before the unpickler
-    files, sets = images(shared), samples(shared, home)
+    warnings.simplefilter("error", append=True)  # a warning on the terminal names no file
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (virtual + MEMORY, resource.RLIM_INFINITY))
-    for case in cases:
+    known = dict[str, Read]()
+    for kind, number in cases:
+        place = home / kind
+        if kind not in known:
+            place.mkdir()
+            known[kind] = reader(kind, home=place)
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
-        connection.send(outcome_of(kind, random.Random(f"{seed} {kind} {case}"), files, sets, home))
+        connection.send(outcome_of(known[kind], random.Random(f"{seed} {kind} {number}"), place))
 
 
-def outcome_of(
-    kind: str, draw: random.Random, files: dict[str, bytes], sets: Mapping[str, Sample], home: Path
-) -> str:
-    """The outcome of one case; "escaped" with the end of its traceback for any other error than InputError."""
+def _without_checksums() -> None:
+    """Let damaged files pass that are told from the official ones by a checksum, so that the readers meet them."""
+    cifar._check = lambda *sums: None
+    idx = importlib.import_module("trickbag.data.sources.fashion_mnist")  # a function hides the module
+    shapes = [(40, 28, 28), (40,), (15, 28, 28), (15,)]
+    idx.FILES = tuple(
+        replace(file, md5="", shape=shape) for file, shape in zip(idx.FILES, shapes, strict=True)
+    )
+    idx.hashlib = SimpleNamespace(file_digest=lambda *asked: SimpleNamespace(hexdigest=lambda: ""))
+
+
+def outcome_of(read: Read, draw: random.Random, home: Path) -> str:
+    """The outcome of one case; "escaped", with where it came from, for any other error than InputError."""
     try:
-        if kind in sets:
-            outcome = damaged_set(sets[kind], draw, home)
-        else:
-            outcome = damaged_image(
-                draw.choice([name for name in files if name.endswith(kind)]), files, draw, home
-            )
+        outcome = read(draw, home)
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)
         ours = [

@@ -6,6 +6,7 @@ image ids (and with them splits, per-image draws and the digest) are the same fr
 
 import hashlib
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,20 +117,17 @@ def _read(
         train, test, classes = _from_parquet(files, column, num_classes)
     else:
         content = _from_batches(layout, files)
-        where = str(files[0])
         train, test = (
-            _arrays([content[name] for name in part], key, where) for part in (layout.train, layout.test)
+            _joined([_arrays(*content[name], key, num_classes) for name in part])
+            for part in (layout.train, layout.test)
         )
-        (meta,) = (content[name] for name in layout.meta)
+        ((meta, where),) = (content[name] for name in layout.meta)
         classes = _class_names(meta, names, where)
-    for _, labels in (train, test):
-        if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
-            raise InputError(f"{files[0].parent}: {column} has values outside 0 … {num_classes - 1}")
     return ImageSet.of(_ordered(*train), _ordered(*test), classes)
 
 
-def _from_batches(layout: Layout, files: list[Path]) -> dict[str, dict[bytes, Any]]:
-    """File name → unpickled content; no byte is unpickled before its MD5 sum is found right."""
+def _from_batches(layout: Layout, files: list[Path]) -> dict[str, tuple[dict[bytes, Any], str]]:
+    """File name → unpickled content, and where it is; nothing is unpickled before its MD5 sum is found right."""
     if len(files) > 1:
         data = {path.name: _bytes(path) for path in files}
     else:
@@ -141,18 +139,21 @@ def _from_batches(layout: Layout, files: list[Path]) -> dict[str, dict[bytes, An
         if name not in data:
             raise InputError(f"{where[name]} is missing; take the official archive from {_PAGE}")
         _check(hashlib.md5(data[name], usedforsecurity=False).hexdigest(), expected, where[name])
-    return {name: unpickle(content, where[name]) for name, content in data.items()}
+    return {name: (unpickle(content, where[name]), where[name]) for name, content in data.items()}
 
 
 def _from_archive(layout: Layout, path: Path) -> dict[str, bytes]:
     """The members of exactly the expected names, read as streams: nothing is extracted to disk."""
     wanted = {f"{layout.folder}/{name}": name for name in layout.batches}
     data = {}
-    with tarfile.open(path, "r|gz") as archive:
-        for member in archive:
-            stream = archive.extractfile(member) if member.name in wanted and member.isfile() else None
-            if stream:
-                data[wanted[member.name]] = stream.read()
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if member.name in wanted and member.isfile() else None
+                if stream:
+                    data[wanted[member.name]] = stream.read()
+    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be unpacked ({error}); download it again from {_PAGE}") from None
     return data
 
 
@@ -178,16 +179,30 @@ def _check(actual: str, expected: str, where: str) -> None:
         )
 
 
-def _arrays(batches: list[dict[bytes, Any]], key: str, where: str) -> Arrays:
-    """Images [N, 3, 32, 32] and labels [N] of some batch files."""
+def _arrays(batch: dict[bytes, Any], where: str, key: str, num_classes: int) -> Arrays:
+    """Images [N, 3, 32, 32] and labels [N] of a batch file."""
     try:
-        images = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, _SIZE, _SIZE)
-        labels = np.concatenate([batch[key.encode()] for batch in batches]).astype(np.int64)
+        images = np.asarray(batch[b"data"]).reshape(-1, 3, _SIZE, _SIZE)
+        labels = np.asarray(batch[key.encode()]).astype(np.int64)
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{where}: holds no images and labels ({error}); use the official files") from None
     if images.dtype != np.uint8 or labels.shape != images.shape[:1]:
         raise InputError(f"{where}: images and labels do not fit together; use the official files")
+    _check_labels(labels, num_classes, where)
     return images, labels
+
+
+def _joined(parts: list[Arrays]) -> Arrays:
+    """The images and labels of some files as one; a copy of a single file's would cost 150 MB for nothing."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def _check_labels(labels: NDArray[np.int64], num_classes: int, where: str) -> None:
+    """InputError for labels that are no classes."""
+    if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise InputError(f"{where}: has labels outside 0 … {num_classes - 1}")
 
 
 def _class_names(meta: dict[bytes, Any], key: str, where: str) -> tuple[str, ...]:
@@ -201,7 +216,7 @@ def _class_names(meta: dict[bytes, Any], key: str, where: str) -> tuple[str, ...
 def _from_parquet(files: list[Path], column: str, num_classes: int) -> tuple[Arrays, Arrays, tuple[str, ...]]:
     """Train, test and class names ("0", "1", … where the schema has none) of Parquet shards."""
     train, test = (
-        read_parquet([path for path in files if path.name.startswith(part)], column, _SIZE, _SIZE)
+        _joined([_of_shard(path, column, num_classes) for path in files if path.name.startswith(part)])
         for part in ("train", "test")
     )
     names = class_labels(files[0]).get(column) or tuple(str(label) for label in range(num_classes))
@@ -209,6 +224,13 @@ def _from_parquet(files: list[Path], column: str, num_classes: int) -> tuple[Arr
         raise InputError(f"{files[0]}: {column} has {len(names)} class names, expected {num_classes}")
     # The Hugging Face hub's CIFAR-100 calls class 26 "cra"; the official archive calls it "crab".
     return train, test, tuple({"cra": "crab"}.get(name, name) for name in names)
+
+
+def _of_shard(path: Path, column: str, num_classes: int) -> Arrays:
+    """Images and labels of a Parquet file."""
+    images, labels = read_parquet([path], column, _SIZE, _SIZE)
+    _check_labels(labels, num_classes, str(path))
+    return images, labels
 
 
 def _ordered(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> Arrays:
