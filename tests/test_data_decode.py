@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional as reference
 
-from trickbag.data.decode import MAX_PIXELS, MAX_SCANS, decode
-from trickbag.data.jpeg import strip
-from trickbag.data.resize import fitted
+from trickbag.data.decoding.decode import MAX_PIXELS, MAX_SCANS, decode
+from trickbag.data.decoding.jpeg import strip
+from trickbag.data.decoding.resize import fitted
 from trickbag.errors import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -238,7 +238,7 @@ def test_odd_but_readable_files_are_no_news_in_any_thread(tmp_path):
     (tmp_path / "e.jpg").write_bytes(broken[: at + 14] + b"\xff\xff" + broken[at + 16 :])
     program = (
         "import sys, warnings; from concurrent.futures import ThreadPoolExecutor; from pathlib import Path\n"
-        "from trickbag.data.decode import decode\n"
+        "from trickbag.data.decoding.decode import decode\n"
         "data = [p.read_bytes() for p in map(Path, sys.argv[1:])] * 50\n"
         "with ThreadPoolExecutor(4) as pool: list(pool.map(lambda d: decode(d, 'x', upright=True), data))\n"
     )

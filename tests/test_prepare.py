@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from trickbag.cli.main import app
 from trickbag.data import open_images
+from trickbag.data.opening.prepared import open_flat, prepared_home
 from trickbag.data.prepare import Reencoding, Request, prepare
 from trickbag.data.prepare import room as room_module
-from trickbag.data.prepared import open_flat, prepared_home
 from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply, load_recipe

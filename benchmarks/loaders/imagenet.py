@@ -16,9 +16,9 @@ from torchvision import transforms
 from loaders.turns import Measured, Way, measure
 from trickbag.data import EncodedImages, StreamStore
 from trickbag.data.encoded import Encoded, Files, Labelled, Names, Source, no_images
+from trickbag.data.opening.prepared import open_flat
 from trickbag.data.prepare import Reencoding
 from trickbag.data.prepare.write import write_encoded
-from trickbag.data.prepared import open_flat
 from trickbag.data.progress import silent
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop

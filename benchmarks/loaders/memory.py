@@ -14,7 +14,7 @@ from loaders.imagenet import BATCH, SHORT_SIDE, SIDE, source_of
 from trickbag.data import EncodedImages, StreamStore
 from trickbag.data.encoded import Names
 from trickbag.data.index import Index, save_index
-from trickbag.data.prepared import META, open_prepared
+from trickbag.data.opening.prepared import META, open_prepared
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
 from trickbag.data.sources.encoded_sets import seen

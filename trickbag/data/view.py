@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trickbag.data.decode import Pixels, decode
+from trickbag.data.decoding.decode import Pixels, decode
+from trickbag.data.decoding.header import header
+from trickbag.data.decoding.resize import fitted
 from trickbag.data.encoded import Encoded
-from trickbag.data.index import Index, header
-from trickbag.data.resize import fitted
+from trickbag.data.index import Index
 from trickbag.errors import InputError
 
 USUAL_SIDE = 256  # of the centre square of images that differ in size, as ImageNet is evaluated

@@ -8,11 +8,10 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from trickbag.data.index import FORMATS, header
-from trickbag.data.jpeg import strip
+from trickbag.data.decoding.header import FORMATS, MAX_PIXELS, header
+from trickbag.data.decoding.jpeg import strip
 from trickbag.errors import InputError
 
-MAX_PIXELS = 89_478_485  # PIL's limit, above which it warns of a decompression bomb
 MAX_SCANS = 100  # of a progressive JPEG; usual are 10, and each costs as much as another image
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "La", "RGBa"}
 _LITTLE = 2**38  # bytes times pixels below which no number of scans takes long
