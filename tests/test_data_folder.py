@@ -4,10 +4,11 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
 
-from trickbag.data import DATASETS, ImageSet, open_images
+from trickbag.data import DATASETS, ImageSet, check_readable, open_images
 from trickbag.data.sources.folder import class_folder
 from trickbag.errors import InputError
 
@@ -84,13 +85,17 @@ def test_what_is_no_image_is_named(tmp_path, kind):
         bad.symlink_to(tmp_path / "gone.jpg")
     else:
         bad.write_bytes(b"" if kind == "empty" else b"some text")
+    strict = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
     with pytest.raises(InputError, match=r"cat/7.jpg: "):
-        open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+        check_readable(strict, torch.arange(7))
+    check_readable(strict, torch.tensor([0, 1, 2, 4]))  # without the bad one
     tolerant = {"resize": 8, "bad_files": 1}
     images = open_images("folder", tmp_path / "data", tolerant, tmp_path / "cache")
-    assert (images.train_images[3] == 128).all()  # the fourth file of the cats, shown grey
+    assert (images.some(torch.tensor([3])) == 128).all()  # the fourth file of the cats, shown grey
+    check_readable(images, torch.arange(7))
     assert list(images.bad) == [str(bad)]
     again = open_images("folder", tmp_path / "data", tolerant, tmp_path / "cache")
+    check_readable(again, torch.arange(7))
     assert dict(again.bad) == dict(images.bad)
 
 

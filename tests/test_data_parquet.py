@@ -12,7 +12,7 @@ import torch
 from cifar_files import CIFAR10_NAMES, encoded, random_batch, write_parquet
 from PIL import Image
 
-from trickbag.data import open_images
+from trickbag.data import check_readable, open_images
 from trickbag.data.sources import cifar
 from trickbag.data.sources import shards as shards_module
 from trickbag.data.sources.shards import parquet_rows
@@ -248,9 +248,12 @@ def test_a_row_without_an_image_is_named_or_tolerated(tmp_path):
     images, _ = shards(tmp_path / "data")
     write_rows(tmp_path / "data" / "train-00001.parquet", [images[0], None, b"text"], [0, 1, 0])
     name = f"parquet:{tmp_path / 'data'}"
+    strict = open_images(name, None, {"resize": 8}, tmp_path / "cache")
+    ids = torch.arange(len(strict.train_labels))
     with pytest.raises(InputError, match=r"train-00001.parquet, row 1: the row holds no bytes of an image"):
-        open_images(name, None, {"resize": 8}, tmp_path / "cache")
+        check_readable(strict, ids)
     kept = open_images(name, None, {"resize": 8, "bad_files": 2}, tmp_path / "cache")
+    check_readable(kept, ids)
     assert sorted(kept.bad) == [f"{tmp_path}/data/train-00001.parquet, row {row}" for row in (1, 2)]
     assert (kept.train_images[8:] == 128).all()
 
