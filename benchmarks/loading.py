@@ -65,7 +65,12 @@ def memory_lines(found: dict[str, dict[str, object]]) -> str:
 def main() -> None:
     """Measure everything, print a table for each case, and keep every turn."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=8, help="of whole loaders; per core four times as many")
+    parser.add_argument(
+        "--turns",
+        type=int,
+        default=8,
+        help="of each case; of CIFAR per core, which is quick, four times as many",
+    )
     parser.add_argument("--images", type=Path, default=SAMPLES, help="a folder of ImageNet JPEGs")
     parser.add_argument(
         "--quick", action="store_true", help="a smoke run: one turn, short epochs, nothing kept"

@@ -1,6 +1,7 @@
 """Decoding and resizing single images, against PIL and torchvision."""
 
 import io
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional as reference
 
-from trickbag.data.decode import MAX_PIXELS, MAX_SCANS, decode
-from trickbag.data.jpeg import upper_rows
-from trickbag.data.resize import fitted
+from trickbag.data.decoding.decode import MAX_PIXELS, MAX_SCANS, decode
+from trickbag.data.decoding.jpeg import strip
+from trickbag.data.decoding.resize import fitted
 from trickbag.errors import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -80,7 +81,7 @@ def test_the_exif_orientation_is_applied_when_asked_for_as_pil_does(kind, orient
     image = Image.open(io.BytesIO(data))
     expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     np.testing.assert_array_equal(decode(data, "x", upright=True), expected)
-    np.testing.assert_array_equal(decode(data, "x", upright=True, rows=3)[:3], expected[:3])
+    np.testing.assert_array_equal(decode(data, "x", upright=True, rows=(1, 3)), expected[1:3])
     np.testing.assert_array_equal(decode(data, "x"), by_pil(data))
 
 
@@ -93,35 +94,53 @@ def test_an_image_one_pixel_wide_or_high_can_be_turned_and_resized(orientation, 
     assert fitted(decode(data, "x", upright=True), 8, 8).shape == (8, 8, 3)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("height", [64, 101])
-def test_the_upper_rows_alone_have_the_pixels_of_the_whole(subsampling, height):
-    noise = Image.fromarray(RANDOM.integers(0, 256, (height, 50, 3), dtype=np.uint8))
-    data = encoded(noise, subsampling=subsampling)
+@pytest.mark.parametrize("marked", [False, True])
+def test_some_rows_alone_have_the_pixels_of_the_whole(mode, subsampling, height, marked):
+    noise = Image.fromarray(RANDOM.integers(0, 256, (height, 50, 3), dtype=np.uint8)).convert(mode)
+    marks = {"restart_marker_rows": 1} if marked else {}
+    data = encoded(noise, subsampling=subsampling, **marks)
     whole, spared = by_pil(data), 0
-    for rows in range(1, height + 1):
-        pixels = decode(data, "x", rows=rows)
-        np.testing.assert_array_equal(pixels[:rows], whole[:rows])
-        spared += len(pixels) < height
-    assert spared == height - 18  # 16 rows are decoded together, and 2 more are needed for the colours
+    for top, bottom in itertools.combinations(range(0, height + 1, 3), 2):
+        pixels = decode(data, "x", rows=(top, bottom))
+        np.testing.assert_array_equal(pixels, whole[top:bottom])
+        part = strip(data, top, bottom)
+        spared += part is not None and part.top > 0
+    assert bool(spared) is marked  # without restart markers only the rows below can be left out
 
 
 def test_the_upper_rows_of_real_photographs(shared_data):
     for path in samples(shared_data):
         data = path.read_bytes()
         whole = by_pil(data)
-        for rows in RANDOM.integers(1, len(whole) + 1, 2).tolist():
-            np.testing.assert_array_equal(decode(data, str(path), rows=rows)[:rows], whole[:rows])
+        for bottom in RANDOM.integers(1, len(whole) + 1, 2).tolist():
+            np.testing.assert_array_equal(decode(data, str(path), rows=(0, bottom)), whole[:bottom])
+
+
+def test_rows_that_are_not_there_are_not_returned():
+    assert decode(encoded(photo(20, 20), restart_marker_rows=1), "x", rows=(10, 40)).shape == (10, 20, 3)
+    assert decode(encoded(photo(20, 20)), "x", rows=(50, 60)).shape == (0, 20, 3)
 
 
 def test_only_the_whole_is_read_where_rows_do_not_follow_one_another_or_the_end_is_missing():
     image = photo(200, 200)
-    assert upper_rows(encoded(image, progressive=True), 10) is None
-    assert upper_rows(encoded(image)[:-2], 10) is None
-    assert upper_rows(encoded(image, "PNG"), 10) is None
-    assert upper_rows(b"\xff\xd8\xff\xd9", 10) is None
+    assert strip(encoded(image), 0, 10) is not None
+    assert strip(encoded(image, progressive=True), 0, 10) is None
+    assert strip(encoded(image)[:-2], 0, 10) is None
+    assert strip(encoded(image, "PNG"), 0, 10) is None
+    assert strip(b"\xff\xd8\xff\xd9", 0, 10) is None
     with pytest.raises(InputError, match="x: the image cannot be read"):
-        decode(encoded(image)[:-2], "x", rows=10)
+        decode(encoded(image)[:-2], "x", rows=(0, 10))
+
+
+def test_a_file_that_lacks_one_of_its_restart_markers_is_read_as_a_whole():
+    data = encoded(photo(64, 64), restart_marker_rows=1, subsampling="4:2:0")
+    at = data.index(b"\xff\xd1")
+    damaged = data[:at] + data[at + 2 :]
+    assert strip(data, 20, 30) is not None
+    assert strip(damaged, 20, 30) is None
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
@@ -219,7 +238,7 @@ def test_odd_but_readable_files_are_no_news_in_any_thread(tmp_path):
     (tmp_path / "e.jpg").write_bytes(broken[: at + 14] + b"\xff\xff" + broken[at + 16 :])
     program = (
         "import sys, warnings; from concurrent.futures import ThreadPoolExecutor; from pathlib import Path\n"
-        "from trickbag.data.decode import decode\n"
+        "from trickbag.data.decoding.decode import decode\n"
         "data = [p.read_bytes() for p in map(Path, sys.argv[1:])] * 50\n"
         "with ThreadPoolExecutor(4) as pool: list(pool.map(lambda d: decode(d, 'x', upright=True), data))\n"
     )

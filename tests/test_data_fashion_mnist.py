@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 from trickbag.data import DATASETS
-from trickbag.data.opening import open_images
+from trickbag.data.opening.opening import open_images
 from trickbag.errors import InputError
 
 # The package has a function of the same name.

@@ -24,7 +24,7 @@ from imagenet_files import (
     write_tree,
 )
 
-from trickbag.data.opening import open_images
+from trickbag.data.opening.opening import open_images
 from trickbag.data.sources.devkit import validation_classes
 from trickbag.data.sources.imagenet import imagenet_source
 from trickbag.data.sources.matlab import read_structures

@@ -14,7 +14,7 @@ from encoded_files import encoded, folder_of, photos, prepared
 from trickbag.data import open_images
 from trickbag.data.encoded import Labelled, Names
 from trickbag.data.index import Index, digest_of, load_index, save_index, survey
-from trickbag.data.prepared import prepared_home
+from trickbag.data.opening.prepared import prepared_home
 from trickbag.data.progress import Patience, Progress
 from trickbag.data.view import View
 from trickbag.errors import InputError

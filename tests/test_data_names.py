@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from trickbag.cli.main import app
 from trickbag.data import canonical, held, open_images
-from trickbag.data.prepared import prepared_home
+from trickbag.data.opening.prepared import prepared_home
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply
 from trickbag.run.single import train_recipe

@@ -26,7 +26,7 @@ def store(images=IMAGES, ids=IDS, **options):
 
 
 def test_statistics_are_numpys_over_the_given_ids_only(monkeypatch):
-    monkeypatch.setattr("trickbag.data.statistics._CHUNK_BYTES", 3000)  # several chunks
+    monkeypatch.setattr("trickbag.data.stores.statistics._CHUNK_BYTES", 3000)  # several chunks
     chosen = IMAGES[IDS].numpy().astype(np.float64)
     mean, sd = channel_statistics(image_set(), IDS)
     np.testing.assert_allclose(mean, chosen.mean((0, 2, 3)), rtol=1e-12)

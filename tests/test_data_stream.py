@@ -16,13 +16,13 @@ from torchvision.transforms import RandomResizedCrop as Reference
 from torchvision.transforms import functional as reference
 
 from trickbag.data import ImageSet, MemoryStore, StreamStore, channel_statistics
+from trickbag.data.decoding.resize import mirrored
 from trickbag.data.encoded import Files, Labelled, Names, Source, no_images
 from trickbag.data.index import survey
-from trickbag.data.loading import AHEAD, BLOCK, Job, loaded
-from trickbag.data.resize import mirrored
 from trickbag.data.sample import Flip, RandomResizedCrop
 from trickbag.data.sample.colour import ColourJitter
 from trickbag.data.sample.resized_crop import random_boxes
+from trickbag.data.stores.loading import AHEAD, BLOCK, Job, loaded
 from trickbag.data.view import GREY, View
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, apply
@@ -231,7 +231,7 @@ def test_evaluation_gives_every_image_once_in_order(originals, batch_size):
 
 
 def test_statistics_are_numpys_over_the_decoded_images(originals, monkeypatch):
-    monkeypatch.setattr("trickbag.data.statistics._CHUNK_BYTES", 10_000)  # several chunks
+    monkeypatch.setattr("trickbag.data.stores.statistics._CHUNK_BYTES", 10_000)  # several chunks
     ids = torch.tensor([3, 0, 11, 19, 7, 6, 5])
     chosen = originals.some(ids).numpy().astype(np.float64)
     mean, sd = channel_statistics(originals, ids)
@@ -296,7 +296,7 @@ def interrupted(batches):
 
 def test_an_open_stream_does_not_keep_the_interpreter():
     program = (
-        "import itertools, threading, torch; from trickbag.data.loading import Job, loaded\n"
+        "import itertools, threading, torch; from trickbag.data.stores.loading import Job, loaded\n"
         "job = Job(torch.arange(40), lambda j, out: out.fill(j))\n"
         "batches = loaded(itertools.repeat(job), (9, 9), threads=3, device=torch.device('cpu'))\n"
         "next(batches); print(threading.active_count() > 1, flush=True)\n"

@@ -6,7 +6,7 @@ import torchvision
 from imagenet_files import jpeg, write_tree
 
 from trickbag.data import DATASETS
-from trickbag.data.opening import open_images
+from trickbag.data.opening.opening import open_images
 from trickbag.data.sources.tiny_imagenet import tiny_imagenet_source
 from trickbag.errors import InputError
 

@@ -14,7 +14,7 @@ from fuzzing.samples import images, sample_of, written
 from fuzzing.watch import MEMORY, Read, fuzz
 
 from trickbag.data import EncodedImages
-from trickbag.data.decode import decode
+from trickbag.data.decoding.decode import decode
 
 
 def test_damaged_files_are_read_or_refused_by_name() -> None:

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from trickbag.cli.main import app
 from trickbag.data import open_images
+from trickbag.data.opening.prepared import open_flat, prepared_home
 from trickbag.data.prepare import Reencoding, Request, prepare
 from trickbag.data.prepare import room as room_module
-from trickbag.data.prepared import open_flat, prepared_home
 from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply, load_recipe
@@ -234,7 +234,7 @@ def test_images_are_stored_smaller_as_torchvision_resizes_them(tmp_path):
     (tmp_path / "other" / "train" / "dog").rename(tmp_path / "photos" / "dog")
 
     done, _ = made(Request.of("folder", tmp_path / "photos", {}, Reencoding(64)), tmp_path / "form")
-    assert done.meta["provenance"]["re-encoded"] == {"short side": 64, "quality": 90, "subsampling": "420"}
+    assert done.meta["provenance"]["re-encoded"] == {"short side": 64, "quality": 90, "subsampling": "4:2:0"}
     source, (index, _) = open_flat(tmp_path / "form", ("cat", "dog"))
     stored = {name: source.train.images.read(i) for i, name in enumerate(source.train.images.names)}
     for kept in ("cat/e_small.jpg", "cat/f_cut.jpg", "dog/000.jpg"):

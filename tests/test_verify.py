@@ -16,7 +16,7 @@ from trickbag.data.check import duplicates, examine, ledger_of, look_through
 from trickbag.data.check.look import perceptual_hash
 from trickbag.data.images import ImageSet
 from trickbag.data.index import save_index, survey
-from trickbag.data.opening import open_images
+from trickbag.data.opening.opening import open_images
 from trickbag.data.sources.folder import class_folder
 from trickbag.data.view import View
 

@@ -16,13 +16,13 @@ from torchvision import transforms
 from loaders.turns import Measured, Way, measure
 from trickbag.data import EncodedImages, StreamStore
 from trickbag.data.encoded import Encoded, Files, Labelled, Names, Source, no_images
+from trickbag.data.opening.prepared import open_flat
 from trickbag.data.prepare import Reencoding
 from trickbag.data.prepare.write import write_encoded
-from trickbag.data.prepared import open_flat
 from trickbag.data.progress import silent
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
-from trickbag.data.sources import seen
+from trickbag.data.sources.encoded_sets import seen
 from trickbag.data.view import View
 from trickbag.rng import Streams, numbered
 
@@ -131,19 +131,19 @@ def of_timm(source: Source, count: int) -> Way:
 def measured(root: Path, folder: Path, turns: int, count: int) -> Iterator[Measured]:
     """The images of `root`, and their re-encoded copies in the empty `folder`: per core, and with both cores."""
     source = source_of(root)
-    small, once = reencoded(source, folder), len(source.train.images)
+    small, some = reencoded(source, folder), 4 * len(source.train.images)
     torch.set_num_threads(1)
     yield measure(
         f"ImageNet, decode + random resized crop {SIDE} + flip",
         {
-            "trickbag": ours(source, 1, once),
-            f"trickbag, prepared at {SHORT_SIDE}": ours(small, 1, once),
-            "torchvision, PIL": one_by_one(Pictures(source.train.images)),
-            f"torchvision, PIL, prepared at {SHORT_SIDE}": one_by_one(Pictures(small.train.images)),
+            "trickbag": ours(source, 1, some),
+            f"trickbag, prepared at {SHORT_SIDE}": ours(small, 1, some),
+            "torchvision, PIL": one_by_one(Pictures(source.train.images, 4)),
+            f"torchvision, PIL, prepared at {SHORT_SIDE}": one_by_one(Pictures(small.train.images, 4)),
         },
         clock="cpu",
         reference="torchvision, PIL",
-        turns=4 * turns,
+        turns=turns,
         limits={"trickbag": ORIGINALS, f"trickbag, prepared at {SHORT_SIDE}": PREPARED},
     )
     yield measure(

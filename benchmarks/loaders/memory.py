@@ -14,10 +14,10 @@ from loaders.imagenet import BATCH, SHORT_SIDE, SIDE, source_of
 from trickbag.data import EncodedImages, StreamStore
 from trickbag.data.encoded import Names
 from trickbag.data.index import Index, save_index
-from trickbag.data.prepared import META, open_prepared
+from trickbag.data.opening.prepared import META, open_prepared
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
-from trickbag.data.sources import seen
+from trickbag.data.sources.encoded_sets import seen
 from trickbag.data.view import View
 from trickbag.rng import Streams, numbered
 
@@ -64,7 +64,7 @@ def write_synthetic(folder: Path) -> None:
             file.truncate(int(offsets[-1]))
     classes = [f"n{label:08}" for label in range(CLASSES)]
     made = {"data set": "imagenet", "arguments": ARGUMENTS}
-    meta = {"format": 1, "kind": "encoded", "classes": classes, "digest": "", "provenance": made}
+    meta = {"format": 1, "kind": "encoded", "classes": classes, "digest": "0" * 64, "provenance": made}
     (folder / META).write_text(json.dumps(meta))
 
 

@@ -10,8 +10,8 @@ import torch
 from fuzzing.mutate import mutated, payloads
 from fuzzing.samples import Sample, written
 from trickbag.data import ImageSet, StreamStore
-from trickbag.data.decode import decode
-from trickbag.data.opening import open_images
+from trickbag.data.decoding.decode import decode
+from trickbag.data.opening.opening import open_images
 from trickbag.data.sample.resized_crop import RandomResizedCrop
 from trickbag.data.view import EncodedImages
 from trickbag.errors import InputError

@@ -54,10 +54,10 @@ def prepare(
 ) -> None:
     """Download a data set, or take what is there, and prepare it. Continues where it was interrupted."""
     from trickbag.data.fetch import fetch
+    from trickbag.data.opening.prepared import prepared_home
     from trickbag.data.prepare import Reencoding, Request
     from trickbag.data.prepare import prepare as make
     from trickbag.data.prepare.reencode import QUALITY
-    from trickbag.data.prepared import prepared_home
 
     if name == "digits":
         print(json.dumps({"name": name, "folder": None}) if as_json else _NEEDS_NONE)

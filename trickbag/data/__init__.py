@@ -1,15 +1,15 @@
 """Images: data sets, in memory or streamed, splits, batches, and the per-image operations of the sample seam."""
 
-from trickbag.data.holding import check_readable, held
 from trickbag.data.images import ImageSet
 from trickbag.data.names import canonical, is_placed, kind_of
-from trickbag.data.opening import open_images
+from trickbag.data.opening.holding import check_readable, held
+from trickbag.data.opening.opening import open_images
 from trickbag.data.sample import SAMPLE_OPERATIONS, SampleOperation, told
 from trickbag.data.sources import DATASETS, Reader
 from trickbag.data.split import limit, split
-from trickbag.data.statistics import channel_statistics
-from trickbag.data.store import MemoryStore, Store, centre_crop
-from trickbag.data.stream import StreamStore
+from trickbag.data.stores.statistics import channel_statistics
+from trickbag.data.stores.store import MemoryStore, Store, centre_crop
+from trickbag.data.stores.stream import StreamStore
 from trickbag.data.view import EncodedImages
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from trickbag.data.decoding.header import header
 from trickbag.data.encoded import Labelled, Names
 from trickbag.data.threads import each
 from trickbag.errors import InputError
 
-# PIL knows more, and hands PostScript to a program.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_ORIENTATION = 0x0112  # the EXIF tag
-_MOST = 89_478_485  # pixels; larger images are not decoded
 _ARRAYS = {  # name -> (type, shape of one entry)
     "labels": ("int64", ()),
     "sizes": ("int32", (2,)),
@@ -73,21 +68,6 @@ def survey(part: Labelled, tell: Callable[[int], None] = lambda done: None) -> I
 
     each(look, count, tell)
     return Index(part.labels, sizes, orientation, sha256, part.images.names)
-
-
-def header(data: bytes) -> tuple[tuple[int, int], int]:
-    """(height, width) and EXIF orientation of an encoded image; ((0, 0), 1) where it is none."""
-    size, orientation = (0, 0), 1
-    # PIL's parsers raise nearly everything on broken input; decoding will name the file
-    with contextlib.suppress(Exception), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        size = image.height, image.width
-        if size[0] * size[1] > _MOST:  # reading the tags of a PNG decodes it
-            return size, 1
-        if image.format == "TIFF":  # which PIL turns by itself, asked or not
-            return size, 1
-        found = image.getexif().get(_ORIENTATION, 1)
-        orientation = found if isinstance(found, int) and 1 <= found <= 8 else 1
-    return size, orientation
 
 
 def digest_of(train: Index, test: Index, classes: tuple[str, ...]) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trickbag.data.decode import Pixels, decode
+from trickbag.data.decoding.decode import Pixels, decode
+from trickbag.data.decoding.header import header
+from trickbag.data.decoding.resize import fitted
 from trickbag.data.encoded import Encoded
 from trickbag.data.index import Index
-from trickbag.data.resize import fitted
 from trickbag.errors import InputError
 
 USUAL_SIDE = 256  # of the centre square of images that differ in size, as ImageNet is evaluated
@@ -109,8 +110,8 @@ class EncodedImages:
         return self._decoded(i, None)
 
     def box(self, i: int, top: int, left: int, height: int, width: int) -> Pixels:
-        """A part of image `i`, uint8 [height, width, 3], decoded no further down than needed."""
-        return self._decoded(i, top + height)[top : top + height, left : left + width]
+        """A part of image `i`, uint8 [height, width, 3]; no more rows are decoded than are needed."""
+        return self._decoded(i, (top, top + height))[:, left : left + width]
 
     def sizes(self, ids: Tensor) -> Tensor:
         """Heights and widths of the images `ids` (int64 [B]), int64 [B, 2]; see `size`."""
@@ -137,26 +138,19 @@ class EncodedImages:
         """Image `i` as it is seen when nothing is cut from it, uint8 [3, H, W]."""
         return torch.from_numpy(np.ascontiguousarray(self.centre(i).transpose(2, 0, 1)))
 
-    def _decoded(self, i: int, rows: int | None) -> Pixels:
-        """Image `i`, or at least its first `rows` rows; grey where it is a bad file that is tolerated."""
-        where = self.encoded.where(i)
+    def _decoded(self, i: int, rows: tuple[int, int] | None) -> Pixels:
+        """Image `i`, or its rows from `rows[0]` to before `rows[1]`; grey where it is a tolerated bad file."""
+        where, size = self.encoded.where(i), self.size(i)
+        height, width = size if rows is None else (rows[1] - rows[0], size[1])
         try:
-            pixels = decode(self._read(i, where), where, upright=self.view.exif == "apply", rows=rows)
-            self._check(i, where, pixels, rows)
+            data = self._read(i, where)
+            pixels = decode(data, where, upright=self.view.exif == "apply", rows=rows)
+            if pixels.shape[:2] != (height, width):
+                raise _exchanged(where, data, size)
             return pixels
         except InputError as error:
             self.bad.note(where, error)
-            return np.full((*self.size(i), 3), GREY, np.uint8)
-
-    def _check(self, i: int, where: str, pixels: Pixels, rows: int | None) -> None:
-        """InputError where the image is not of the size for which boxes were drawn: the file was exchanged."""
-        height, width = self.size(i)
-        found = pixels.shape[1], pixels.shape[0]
-        if found != (width, height) and (found[0] != width or rows is None or found[1] < rows):
-            raise InputError(
-                f"{where}: the image is {found[0]}×{found[1]}, and was {width}×{height} when the data set was "
-                "indexed; restore it, or have the data set indexed again"
-            )
+            return np.full((height, width, 3), GREY, np.uint8)
 
     def _read(self, i: int, where: str) -> bytes:
         """The bytes of image `i`; InputError where they cannot be had."""
@@ -164,3 +158,12 @@ class EncodedImages:
             return self.encoded.read(i)
         except OSError as error:
             raise InputError(f"{where}: cannot be read: {error.strerror or error}") from error
+
+
+def _exchanged(where: str, data: bytes, size: tuple[int, int]) -> InputError:
+    """The error for an image that is not of the size for which boxes are drawn: the file is another one now."""
+    (found_height, found_width), _ = header(data)
+    return InputError(
+        f"{where}: the image is {found_width}×{found_height}, and was {size[1]}×{size[0]} when the data set was "
+        "indexed; restore it, or have the data set indexed again"
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from trickbag.data.decode import Pixels, decode
+from trickbag.data.decoding.decode import Pixels, decode
 from trickbag.data.view import EncodedImages
 from trickbag.errors import InputError
 

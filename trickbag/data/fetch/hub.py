@@ -14,11 +14,11 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
 
-from trickbag.data.cache import write_file
 from trickbag.data.fetch.part import need_room, part_path
 from trickbag.data.fetch.several import Wanted, download_all
 from trickbag.data.fetch.shards import choose
 from trickbag.data.fetch.web import Refused
+from trickbag.data.opening.cache import write_file
 from trickbag.data.progress import Tell
 from trickbag.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Making the prepared form of a data set (`data.prepared`) from its source."""
+"""Making the prepared form of a data set (`data.opening.prepared`) from its source."""
 
 from trickbag.data.prepare.reencode import Reencoding
 from trickbag.data.prepare.request import Request

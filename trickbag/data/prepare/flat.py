@@ -18,8 +18,8 @@ from typing import IO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from trickbag.data.decoding.header import header
 from trickbag.data.encoded import Encoded
-from trickbag.data.index import header
 from trickbag.data.progress import Progress, Tell
 from trickbag.errors import InputError
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from trickbag.data.encoded import Files, Source
 from trickbag.data.names import file_name
+from trickbag.data.opening.prepared import read_meta
 from trickbag.data.prepare import target
 from trickbag.data.prepare.request import Request
 from trickbag.data.prepare.room import check_room, needed, present
 from trickbag.data.prepare.write import write_arrays, write_encoded
-from trickbag.data.prepared import read_meta
 from trickbag.data.progress import Tell, silent
 from trickbag.data.sources import DATASETS, find_source
 from trickbag.errors import InputError

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trickbag.data.cache import load_arrays, write_file
-from trickbag.data.prepared import META, is_prepared, open_flat, read_meta
+from trickbag.data.opening.cache import load_arrays, write_file
+from trickbag.data.opening.prepared import META, is_prepared, open_flat, read_meta
 from trickbag.errors import InputError
 
 LOCK = ".lock"

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from trickbag.data.cache import store_arrays
 from trickbag.data.encoded import Labelled, Source
 from trickbag.data.images import ImageSet
 from trickbag.data.index import Index, digest_of, save_index
+from trickbag.data.opening.cache import store_arrays
+from trickbag.data.opening.prepared import FORMAT, META
 from trickbag.data.prepare.flat import Facts, copy_part
 from trickbag.data.prepare.reencode import Reencoding
 from trickbag.data.prepare.target import ENTRY, to_disk, write_whole
-from trickbag.data.prepared import FORMAT, META
 from trickbag.data.progress import Tell
 from trickbag.errors import InputError
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trickbag.data.decode import Pixels, decode
+from trickbag.data.decoding.decode import Pixels, decode
 from trickbag.data.encoded import printable
 from trickbag.errors import InputError
 

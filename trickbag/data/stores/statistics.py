@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from trickbag.data.images import ImageSet
-from trickbag.data.loading import loaded
-from trickbag.data.store import chunks
-from trickbag.data.stream import centres
+from trickbag.data.stores.loading import loaded
+from trickbag.data.stores.store import chunks
+from trickbag.data.stores.stream import centres
 from trickbag.data.view import EncodedImages
 from trickbag.errors import InputError
 from trickbag.rng import Streams

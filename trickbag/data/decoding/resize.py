@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from trickbag.data.decode import Pixels
+from trickbag.data.decoding.decode import Pixels
 
 _WASTE = 4  # times the pixels that are kept, at most, are resized by torch
 _GRAIN = 32_768  # bytes, from which torch shares an operation among its threads

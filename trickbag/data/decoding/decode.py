@@ -8,11 +8,10 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from trickbag.data.index import FORMATS, header
-from trickbag.data.jpeg import upper_rows
+from trickbag.data.decoding.header import FORMATS, MAX_PIXELS, header
+from trickbag.data.decoding.jpeg import strip
 from trickbag.errors import InputError
 
-MAX_PIXELS = 89_478_485  # PIL's limit, above which it warns of a decompression bomb
 MAX_SCANS = 100  # of a progressive JPEG; usual are 10, and each costs as much as another image
 _EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "La", "RGBa"}
 _LITTLE = 2**38  # bytes times pixels below which no number of scans takes long
@@ -24,16 +23,21 @@ Pixels = NDArray[np.uint8]  # [height, width, 3]
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode(data: bytes, where: str, *, upright: bool = False, rows: int | None = None) -> Pixels:
+def decode(data: bytes, where: str, *, upright: bool = False, rows: tuple[int, int] | None = None) -> Pixels:
     """The RGB pixels of an encoded image, uint8 [H, W, 3], as torchvision with PIL reads it.
 
-    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. Where only the
-    first `rows` rows are needed, the others may be missing. Raises InputError with `where` for what is no image,
-    is damaged, has more than 8 bits per channel, or more than `MAX_PIXELS` pixels.
+    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. With `rows`
+    (top, bottom) only those from `top` to before `bottom` are returned, and of some files no more are decoded.
+    Raises InputError with `where` for what is no image, is damaged, has more than 8 bits per channel, or more
+    than `MAX_PIXELS` pixels.
     """
     try:
-        pixels = _by_simplejpeg(data, upright, rows) if data.startswith(b"\xff\xd8") else None
-        return _by_pil(data, upright) if pixels is None else pixels
+        if data.startswith(b"\xff\xd8"):
+            pixels = _by_simplejpeg(data, upright, rows)
+            if pixels is not None:
+                return pixels
+        pixels = _by_pil(data, upright)
+        return pixels if rows is None else pixels[slice(*rows)]
     except UnidentifiedImageError:
         problem = f"it is none of {', '.join(FORMATS)}, or its beginning is damaged"
     except Exception as error:  # PIL's decoders raise nearly everything on broken input
@@ -41,7 +45,7 @@ def decode(data: bytes, where: str, *, upright: bool = False, rows: int | None =
     raise InputError(f"{where}: the image cannot be read ({problem}); replace or remove it")
 
 
-def _by_simplejpeg(data: bytes, upright: bool, rows: int | None) -> Pixels | None:
+def _by_simplejpeg(data: bytes, upright: bool, rows: tuple[int, int] | None) -> Pixels | None:
     """The pixels of a JPEG, the same as PIL's in less time; None for what PIL has to decide."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -49,10 +53,12 @@ def _by_simplejpeg(data: bytes, upright: bool, rows: int | None) -> Pixels | Non
         if colours not in ("YCbCr", "RGB", "Gray"):  # PIL has a formula of its own for CMYK
             return None
         orientation = header(data)[1] if upright else 1
-        upper = upper_rows(data, rows) if rows is not None and orientation == 1 else None
-        if upper is not None:
-            return np.asarray(simplejpeg.decode_jpeg(upper, "RGB", strict=False))
-        return turned(simplejpeg.decode_jpeg(data, "RGB"), orientation)
+        part = strip(data, *rows) if rows is not None and orientation == 1 else None
+        if rows is not None and part is not None:
+            pixels = simplejpeg.decode_jpeg(part.data, "RGB", strict=part.whole)
+            return np.asarray(pixels[rows[0] - part.top : rows[1] - part.top])
+        pixels = turned(simplejpeg.decode_jpeg(data, "RGB"), orientation)
+        return pixels if rows is None else pixels[slice(*rows)]
     except ValueError as error:
         if isinstance(error, _TooMuchError):
             raise

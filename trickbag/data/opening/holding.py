@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trickbag.data.cache import load_arrays, store_arrays
 from trickbag.data.images import ImageSet
+from trickbag.data.opening.cache import load_arrays, store_arrays
 from trickbag.data.progress import Progress, Tell
 from trickbag.data.threads import each
 from trickbag.data.view import EncodedImages, Tolerance

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trickbag.data.loading import Job, loaded
-from trickbag.data.resize import mirrored, resized
+from trickbag.data.decoding.resize import mirrored, resized
 from trickbag.data.sample import SampleOperation
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
-from trickbag.data.store import Step, Store, check_crop, chunks, normalised
+from trickbag.data.stores.loading import Job, loaded
+from trickbag.data.stores.store import Step, Store, check_crop, chunks, normalised
 from trickbag.data.view import EncodedImages
 from trickbag.rng import Streams, images_of
 

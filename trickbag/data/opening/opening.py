@@ -6,13 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from trickbag.data.cache import load_arrays, make_entry, store_arrays, write_file
 from trickbag.data.encoded import Labelled, Source, printable
-from trickbag.data.holding import hold, short_hash
 from trickbag.data.images import ImageSet
 from trickbag.data.index import Index, load_index, save_index, survey
 from trickbag.data.names import file_name, is_placed, kind_of, place_of
-from trickbag.data.prepared import is_form_of, is_prepared, open_prepared, prepared_home, read_meta
+from trickbag.data.opening.cache import load_arrays, make_entry, store_arrays, write_file
+from trickbag.data.opening.holding import hold, short_hash
+from trickbag.data.opening.prepared import is_form_of, is_prepared, open_prepared, prepared_home, read_meta
 from trickbag.data.progress import Patience, Progress, Tell
 from trickbag.data.sources import DATASETS, Reader, find_source, source_files
 from trickbag.data.view import View

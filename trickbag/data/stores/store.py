@@ -1,4 +1,4 @@
-"""Where a run's batches come from: the images in memory, or a stream of decoded ones (`data.stream`)."""
+"""Where a run's batches come from: the images in memory, or a stream of decoded ones (`stores.stream`)."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass

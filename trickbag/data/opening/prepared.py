@@ -1,6 +1,6 @@
 """The prepared form of a data set: a folder that opens at once, whatever its size.
 
-Arrays (CIFAR and the like): an entry as `data.cache` writes it. Encoded images: for each part one flat file
+Arrays (CIFAR and the like): an entry as `opening.cache` writes it. Encoded images: for each part one flat file
 `part.bin` with the images one behind the other, `part.offsets.npy` (int64 [N + 1], bytes), and the index
 (`data.index`); `meta.json` is written last, so its presence means that the form is complete.
 """
@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from trickbag.data.cache import load_arrays
 from trickbag.data.encoded import Labelled, Source, Spans, printable
 from trickbag.data.images import ImageSet
 from trickbag.data.index import Index, load_index, mapped, rises
 from trickbag.data.names import file_name, kind_of, place_of
+from trickbag.data.opening.cache import load_arrays
 from trickbag.data.view import View
 from trickbag.errors import InputError
 

@@ -1,0 +1,1 @@
+"""From a name to images: the prepared form, the cache, in memory or streamed."""
