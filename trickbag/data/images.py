@@ -33,6 +33,7 @@ class ImageSet:
     origin: str = (
         ""  # where encoded images come from and why they are not held in memory, for whoever watches
     )
+    left_out: Mapping[str, int] = field(default_factory=dict)  # ending -> files that were taken for no images
 
     @classmethod
     def of(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trickbag.data.encoded import listed
 from trickbag.data.images import ImageSet
 from trickbag.data.opening.cache import load_arrays, store_arrays
 from trickbag.data.progress import Progress, Tell
@@ -44,13 +45,14 @@ def hold(images: ImageSet, cache: Path, memory_gib: float | None, tell: Tell) ->
 
 
 def held(images: ImageSet) -> str:
-    """How many images there are and how they are held, in one sentence."""
+    """How many images there are, how they are held, and what was left out, in one sentence."""
     counts = f"{len(images.train_labels):,}"
     if len(images.test_labels):
         counts += f" + {len(images.test_labels):,}"
+    left_out = f"; {listed(images.left_out)} left out" if images.left_out else ""
     if isinstance(images.train_images, Tensor):
-        return f"{counts} images in memory ({_size(_bytes(images))})"
-    return f"{counts} images streamed from {images.origin}"
+        return f"{counts} images in memory ({_size(_bytes(images))}){left_out}"
+    return f"{counts} images streamed from {images.origin}{left_out}"
 
 
 def check_readable(images: ImageSet) -> None:
