@@ -35,6 +35,7 @@ class ImageSet:
         ""  # where encoded images come from and why they are not held in memory, for whoever watches
     )
     reencoded: str = ""  # what was done to the images when they were prepared
+    left_out: Mapping[str, int] = field(default_factory=dict)  # ending -> files that were taken for no images
 
     @classmethod
     def of(

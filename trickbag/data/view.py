@@ -1,8 +1,9 @@
 """How encoded images become pixels: what a recipe says of it, and the images seen so."""
 
 import hashlib
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -49,6 +50,11 @@ class View:
                 )
         if self.bad_files < 0:
             raise InputError(f"data.bad_files: {self.bad_files}; it must be 0 or more")
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> "View":
+        """The view among the arguments of a reader, all of which are given."""
+        return cls(**{field.name: arguments[field.name] for field in fields(cls)})
 
     def side(self, index: Index) -> tuple[int, int]:
         """Height and width of a whole image, as it is seen when nothing is cut from it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from trickbag.data.encoded import listed
 from trickbag.data.images import ImageSet
 from trickbag.data.opening.cache import short_hash
 from trickbag.data.opening.memory import available_memory
@@ -44,14 +45,15 @@ def _in_memory(images: ImageSet, exif: str, cache: Path, memory_gib: float | Non
 
 
 def held(images: ImageSet) -> str:
-    """How many images there are and how they are held, in one sentence."""
+    """How many images there are, how they are held, and what was left out, in one sentence."""
     counts = f"{len(images.train_labels):,}"
     if len(images.test_labels):
         counts += f" + {len(images.test_labels):,}"
+    left_out = f"; {listed(images.left_out)} left out" if images.left_out else ""
     if isinstance(images.train_images, Tensor):
         again = f", {images.reencoded}" if images.reencoded else ""
-        return f"{counts} images in memory ({_size(_bytes(images))}){again}"
-    return f"{counts} images streamed from {images.origin}"
+        return f"{counts} images in memory ({_size(_bytes(images))}){again}{left_out}"
+    return f"{counts} images streamed from {images.origin}{left_out}"
 
 
 def check_readable(images: ImageSet, ids: Tensor) -> None:

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,14 @@ from trickbag.data.names import file_name, is_placed, kind_of, place_of
 from trickbag.data.opening.cache import READERS, load_arrays, short_hash, store_arrays
 from trickbag.data.opening.holding import hold
 from trickbag.data.opening.indexed import indexed
-from trickbag.data.opening.prepared import is_form_of, is_prepared, open_prepared, prepared_home, read_meta
+from trickbag.data.opening.prepared import (
+    is_form_of,
+    is_prepared,
+    made_with,
+    open_prepared,
+    prepared_home,
+    read_meta,
+)
 from trickbag.data.progress import Patience, Tell
 from trickbag.data.sources import DATASETS, Reader, find_source, source_files
 from trickbag.data.view import View
@@ -49,13 +57,22 @@ def open_images(
         _check_fresh(home, name)
         return hold(open_prepared(home, name, bound), cache, memory_gib, tell)
     _check_place(name, root)
-    source = find_source(name, root)
+    source = find_source(name, root, bound)
     if source is None:
         return _arrays(name, read, root, bound, cache)
-    view = View(**bound)
+    view = View.of(bound)
     indices = indexed(source, cache, tell)
-    origin = printable(str(place_of(name, root)))
-    return hold(ImageSet.encoded(source, *indices, view, origin=origin), cache, memory_gib, tell)
+    images = ImageSet.encoded(source, *indices, view, origin=_origin(name, root, slow=source.slow))
+    return replace(hold(images, cache, memory_gib, tell), left_out=source.left_out)
+
+
+def _origin(name: str, root: Path | None, *, slow: bool) -> str:
+    """Where images come from that are not prepared, and that they should be where it takes long to shuffle them."""
+    place = printable(str(place_of(name, root)))
+    if not slow:
+        return place
+    source = "" if place_of(name, None) else f" --from {place}"
+    return f"{place}, which is slow in this form: trickbag data prepare {printable(name)}{source}"
 
 
 def _prepared(name: str, root: Path | None, cache: Path) -> Path | None:
@@ -76,7 +93,7 @@ def _check_fresh(home: Path, name: str) -> None:
     if place is None or not place.exists() or "source" not in made:
         return
     try:
-        source = find_source(name, None)
+        source = find_source(name, None, made_with(made))
         changed = source is not None and source.identity() != made["source"]
     except (InputError, OSError) as error:
         print(f"trickbag: data {name}: {error}; taken as it was prepared, from {home}", file=sys.stderr)
