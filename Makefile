@@ -7,8 +7,8 @@ BIN = .venv/bin
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
 
-test: .venv/ready
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+test: .venv/ready  # files stay together, so that what their tests share is made once
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow

@@ -1,8 +1,10 @@
+import errno
 import fcntl
 import json
 import multiprocessing
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from trickbag.data import DATASETS, EncodedImages, ImageSet, held, open_images
+from trickbag.data import DATASETS, EncodedImages, ImageSet, check_readable, held, open_images
+from trickbag.data.images import content_digest
+from trickbag.data.opening.cache import load_arrays
+from trickbag.data.opening.locks import alone, claimed
 from trickbag.errors import InputError
 
 FIELDS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -233,13 +238,141 @@ def test_wrong_names_and_arguments_are_input_errors(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_reader_that_fails_leaves_nothing_behind(tmp_path):
+def test_a_damaged_image_is_kept_grey_and_noted_whatever_a_run_tolerates(tmp_path):
     class_folder(tmp_path / "data")
-    whole = (tmp_path / "data" / "a" / "0.png").read_bytes()
-    (tmp_path / "data" / "a" / "0.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"a/0.png"):
-        open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
-    assert kinds(tmp_path / "cache") == ["index"]  # which says the truth, and took reading everything
+    bad = tmp_path / "data" / "a" / "0.png"
+    bad.write_bytes(bad.read_bytes()[:100])
+    strict, lenient = (
+        open_images("folder", tmp_path / "data", {"resize": 8, "bad_files": n}, tmp_path / "cache")
+        for n in (0, 1)
+    )
+    assert kinds(tmp_path / "cache") == ["index", "squares"]  # decoded once
+    assert (strict.train_images[0] == 128).all()
+    assert same(strict, lenient)
+    check_readable(strict, torch.arange(1, 6))  # without the damaged one
+    assert not strict.bad
+    with pytest.raises(InputError, match=r"a/0\.png: the image cannot be read.*bad_files tolerates 0"):
+        check_readable(strict, torch.arange(6))
+    check_readable(lenient, torch.arange(6))
+    assert list(lenient.bad) == [str(bad)]
+    (flaws,) = (tmp_path / "cache").glob("squares-*/flaws.json")
+    flaws.write_text("{")
+    again = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    assert again.flaws == strict.flaws
+    (tmp_path / "data").rename(tmp_path / "moved")
+    moved = open_images("folder", tmp_path / "moved", {"resize": 8}, tmp_path / "cache")
+    assert [flaw.where for flaw in moved.flaws[0].values()] == [str(tmp_path / "moved" / "a" / "0.png")]
+
+
+def test_what_changes_between_indexing_and_decoding_is_not_kept(tmp_path):
+    class_folder(tmp_path / "data")
+    bad = tmp_path / "data" / "b" / "1.png"
+
+    def disturb(progress):
+        if progress.what.startswith("looking at train"):
+            bad.unlink()  # all are indexed by now
+
+    images = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache", tell=disturb)
+    assert isinstance(images.train_images, EncodedImages)
+    assert f"{bad} is not as it was when the set was indexed" in held(images)
+    assert kinds(tmp_path / "cache") == ["index"]
+
+
+def test_a_disk_that_fills_up_while_decoding_streams_instead(tmp_path, monkeypatch):
+    class_folder(tmp_path / "data")
+
+    def full(handle, data, offset):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    images = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+    assert f"the disk of {tmp_path / 'cache'} is full" in held(images)
+    assert kinds(tmp_path / "cache") == ["index"]
+
+
+def _decode(root, cache, start, results):
+    start.wait()
+    told = set()
+    open_images("folder", root, {"resize": 300}, cache, tell=lambda progress: told.add(progress.what))
+    results.put("decoding training images" in told)
+
+
+def test_of_processes_at_once_one_decodes(tmp_path):
+    class_folder(tmp_path / "data")
+    context = multiprocessing.get_context("fork")
+    start, results = context.Barrier(4), context.Queue()
+    args = (tmp_path / "data", tmp_path / "cache", start, results)
+    workers = [context.Process(target=_decode, args=args) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    assert sorted(results.get(timeout=60) for _ in workers) == [False, False, False, True]
+    for worker in workers:
+        worker.join()
+
+
+def test_a_lock_waits_for_its_holder_and_lets_what_is_raised_through(tmp_path):
+    place, order = tmp_path / "entry", []
+    inside = threading.Event()
+
+    def other():
+        with alone(place, inside.set):
+            order.append("second")
+
+    thread = threading.Thread(target=other)
+    with alone(place, pytest.fail):
+        thread.start()
+        assert inside.wait(60)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    with pytest.raises(BlockingIOError, match="ours"), claimed(tmp_path):
+        raise BlockingIOError("ours")
+    with pytest.raises(BlockingIOError, match="ours"), alone(place, pytest.fail):
+        raise BlockingIOError("ours")
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_there_are_no_locks_all_work(tmp_path, monkeypatch):
+    def lockless(handle, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", lockless)
+    with alone(tmp_path / "entry", pytest.fail), claimed(tmp_path) as ours:
+        assert not ours
+    class_folder(tmp_path / "data")
+    assert open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache").flaws == ({}, {})
+    assert kinds(tmp_path / "cache") == ["index", "squares"]
+
+
+def age(entry):
+    """Let all files of an entry look an hour old."""
+    for path in entry.iterdir():
+        os.utime(path, ns=(0, path.stat().st_mtime_ns - 3600 * 10**9))
+
+
+def test_an_entry_is_read_in_full_once_as_long_as_its_files_stay_the_same(tmp_path, monkeypatch):
+    open_images("digits", None, {}, tmp_path)
+    (entry,) = entries(tmp_path)
+    checks = []
+
+    def counted(*arrays, classes):
+        checks.append(1)
+        return content_digest(*arrays, classes=classes)
+
+    monkeypatch.setattr("trickbag.data.opening.cache.content_digest", counted)
+    for _ in range(2):  # too young: they might yet be written without another time of change
+        open_images("digits", None, {}, tmp_path)
+    assert len(checks) == 2
+    age(entry)
+    whole = DATASETS["digits"](None)
+    assert all(same(open_images("digits", None, {}, tmp_path), whole) for _ in range(3))
+    assert len(checks) == 3
+    assert load_arrays(entry) is not None  # whoever wants it in full
+    assert len(checks) == 4
+    flip_a_byte(entry / "train_images.npy")
+    assert same(open_images("digits", None, {}, tmp_path), whole)  # noticed, and made again
+    (entry / "checked.json").write_text("[")
+    assert same(open_images("digits", None, {}, tmp_path), whole)
 
 
 def test_a_reader_of_ones_own_that_fails_leaves_nothing_behind(tmp_path):

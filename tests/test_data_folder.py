@@ -1,13 +1,17 @@
 """Class folders: which files are found, under which labels, and what is said of folders that are none."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torchvision.datasets import ImageFolder
+from typer.testing import CliRunner
 
-from trickbag.data import DATASETS, ImageSet, open_images
+from trickbag.cli.main import app
+from trickbag.data import DATASETS, ImageSet, check_readable, held, open_images
 from trickbag.data.sources.folder import class_folder
 from trickbag.errors import InputError
 
@@ -74,7 +78,7 @@ def test_links_are_followed_and_a_circle_of_links_is_named(tmp_path):
         class_folder(tmp_path / "data")
 
 
-@pytest.mark.parametrize("kind", ["pipe", "link to nothing", "empty", "text"])
+@pytest.mark.parametrize("kind", ["pipe", "link to nothing", "empty", "text", "endless"])
 def test_what_is_no_image_is_named(tmp_path, kind):
     two_classes(tmp_path / "data")
     bad = tmp_path / "data" / "cat" / "7.jpg"
@@ -82,15 +86,22 @@ def test_what_is_no_image_is_named(tmp_path, kind):
         os.mkfifo(bad)  # opened like a file it would wait for ever
     elif kind == "link to nothing":
         bad.symlink_to(tmp_path / "gone.jpg")
+    elif kind == "endless":
+        bad.touch()
+        os.truncate(bad, 2**41)  # sparse: no machine has the memory for it
     else:
         bad.write_bytes(b"" if kind == "empty" else b"some text")
+    strict = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
     with pytest.raises(InputError, match=r"cat/7.jpg: "):
-        open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache")
+        check_readable(strict, torch.arange(7))
+    check_readable(strict, torch.tensor([0, 1, 2, 4]))  # without the bad one
     tolerant = {"resize": 8, "bad_files": 1}
     images = open_images("folder", tmp_path / "data", tolerant, tmp_path / "cache")
-    assert (images.train_images[3] == 128).all()  # the fourth file of the cats, shown grey
+    assert (images.some(torch.tensor([3])) == 128).all()  # the fourth file of the cats, shown grey
+    check_readable(images, torch.arange(7))
     assert list(images.bad) == [str(bad)]
     again = open_images("folder", tmp_path / "data", tolerant, tmp_path / "cache")
+    check_readable(again, torch.arange(7))
     assert dict(again.bad) == dict(images.bad)
 
 
@@ -107,6 +118,45 @@ def test_names_that_are_no_utf8_are_read_and_printed(tmp_path):
     assert where.encode("utf-8")
     again = open_images("folder", tmp_path / "data", {"resize": 8, "form": "originals"}, tmp_path / "cache")
     assert list(again.train_images.index.names) == list(images.train_images.encoded.names)
+
+
+def test_names_with_control_characters_are_printed_in_one_line(tmp_path):
+    two_classes(tmp_path)
+    photo(tmp_path / "cat" / "x\n\x1b[31my\u2028é.png")
+    part = class_folder(tmp_path).train
+    assert part.images.where(3) == f"{tmp_path}/cat/x\\n\\x1b[31my\\u2028é.png"
+    assert part.images.read(3) == (tmp_path / "cat" / "x\n\x1b[31my\u2028é.png").read_bytes()
+
+
+def test_files_that_are_left_out_are_counted_and_said(tmp_path):
+    two_classes(tmp_path / "data")
+    for name in ("a.heic", "b.HEIC", "notes"):
+        (tmp_path / "data" / "cat" / name).write_text("no image")
+    for ending in ("jpe", "jfif"):
+        shutil.copy(tmp_path / "data" / "dog" / "0.png", tmp_path / "data" / "dog" / f"x.{ending}")
+    for gib in (0, 1):
+        images = open_images("folder", tmp_path / "data", {"resize": 8}, tmp_path / "cache", memory_gib=gib)
+        assert len(images.train_labels) == 8
+        assert held(images).endswith("; 3 other files (no ending 1, .heic 2) left out")
+    shown = CliRunner().invoke(
+        app, ["data", "info", f"folder:{tmp_path / 'data'}", f"machine.cache={tmp_path / 'cache'}"]
+    )
+    assert "left out: 3 other files (no ending 1, .heic 2)" in shown.output
+    (tmp_path / "data" / "cat" / "0.png").unlink()
+    (tmp_path / "data" / "cat" / "1.png").unlink()
+    with pytest.raises(
+        InputError, match=r"for a class: 1, beside 3 other files \(no ending 1, .heic 2\); at"
+    ):
+        class_folder(tmp_path / "data")
+
+
+def test_bytes_of_a_folder_whatever_the_names_are(tmp_path):
+    two_classes(tmp_path)
+    photo(os.fsdecode(os.fsencode(tmp_path) + b"/cat/\xff\n.png"))
+    (tmp_path / "dog" / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert class_folder(tmp_path).train.images.nbytes == sum(
+        path.stat().st_size for path in tmp_path.glob("*/*") if path.exists()
+    )
 
 
 def test_too_few_images_for_a_class_names_it(tmp_path):

@@ -23,11 +23,13 @@ from imagenet_files import (
     write_train_tar,
     write_tree,
 )
+from test_data_parquet import write_rows
 
 from trickbag.data.opening.opening import open_images
 from trickbag.data.sources.devkit import validation_classes
 from trickbag.data.sources.imagenet import imagenet_source
 from trickbag.data.sources.matlab import read_structures
+from trickbag.data.sources.tiny_imagenet import tiny_imagenet_source
 from trickbag.errors import InputError
 
 TRAIN, VALIDATION = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
@@ -300,3 +302,15 @@ def outcome(data):
     except InputError as error:
         return "refused in one line" if "\n" not in str(error) else str(error)
     return "read" if len(synsets) == 5 else synsets
+
+
+@pytest.mark.parametrize("find", [imagenet_source, tiny_imagenet_source])
+def test_the_hubs_parquet_is_read(tmp_path, find):
+    images, names = list(train_files()["n01440764"].values()), ("tench, Tinca tinca", "goldfish")
+    for part, labels in (("train", [0, 1]), ("validation", [1, 0]), ("test", [-1, -1])):
+        write_rows(tmp_path / "data" / f"{part}-00000-of-00001.parquet", images[:2], labels, names=names)
+    source = find(tmp_path)
+    assert source.classes == names
+    assert source.train.labels.tolist() == [0, 1]
+    assert source.test.labels.tolist() == [1, 0]  # the labels of the test part are kept back
+    assert source.train.images.read(1) == images[1]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -135,6 +136,22 @@ def test_a_folder_named_by_its_path_is_taken_prepared_until_it_changes(tmp_path)
         open_images(name, None, args, cache)
 
 
+def test_a_form_is_taken_where_its_source_is_gone_or_no_source_any_more(tmp_path, capsys):
+    name, cache = f"folder:{tmp_path / 'data'}", tmp_path / "cache"
+    source = photos(tmp_path / "data")
+    home = prepared(source, prepared_home(name, cache), "folder", tmp_path / "data")
+    meta = json.loads((home / "meta.json").read_text())
+    change_meta(home, provenance={**meta["provenance"], "source": source.identity()})
+    shutil.rmtree(tmp_path / "data")
+    args = {"form": "originals"}
+    assert open_images(name, None, args, cache).origin == f"{home} (originals)"
+    assert capsys.readouterr().err == ""
+    (tmp_path / "data").mkdir()  # emptied, or a disk that is not mounted
+    assert open_images(name, None, args, cache).origin == f"{home} (originals)"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"taken as it was prepared, from {home}" in line
+
+
 def rewrite(path, change):
     array = np.load(path)
     np.save(path, change(array))
@@ -252,7 +269,7 @@ def test_interrupted_at_the_first_opening_nothing_is_left(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         open_images("folder", tmp_path / "data", {}, tmp_path / "cache", tell=interrupt)
-    assert not (tmp_path / "cache").exists()
+    assert not list((tmp_path / "cache").iterdir())
     assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]
 
 

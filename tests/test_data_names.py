@@ -10,13 +10,14 @@ from encoded_files import encoded, photos, prepared
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from trickbag.cli.data_fields import parted
 from trickbag.cli.main import app
 from trickbag.data import canonical, held, open_images
 from trickbag.data.opening.prepared import prepared_home
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply
 from trickbag.run.single import train_recipe
-from trickbag.train import is_own, resolve
+from trickbag.train import build_session, is_own, resolve
 from trickbag.train.catalogue import find
 
 
@@ -157,6 +158,72 @@ def test_bad_files_end_training_before_it_starts_unless_they_are_tolerated(small
     for found in (record, other):
         places = [Path(place).relative_to(tmp_path / "data") for place in found.provenance["bad_files"]]
         assert sorted(map(str, places)) == ["test/b/0.jpg", "train/a/3.jpg"]
+
+
+def used_by(recipe, tmp_path):
+    """The numbers of the training part's images that a run uses."""
+    resolved = resolve(recipe, machine_of(tmp_path / "before", memory_gib=0))
+    return {*resolved.train_ids.tolist(), *resolved.validation_ids.tolist()}
+
+
+@pytest.mark.parametrize("memory_gib", [None, 0])
+def test_bad_files_count_where_the_run_uses_them_however_the_images_are_held(small, tmp_path, memory_gib):
+    photos(tmp_path / "data", count=8)
+    recipe = of(small, f"folder:{tmp_path / 'data'}", resize=16, limit=8)
+    ids, files = used_by(recipe, tmp_path), sorted((tmp_path / "data" / "train").rglob("*.jpg"))
+    unused, used = files[min(set(range(16)) - ids)], files[min(ids)]
+    for i, content in enumerate((unused.read_bytes()[:300], b"text")):  # the header is whole, or is not
+        unused.write_bytes(content)
+        machine = machine_of(tmp_path / str(i), memory_gib=memory_gib)
+        assert "bad_files" not in train_recipe(recipe, 1, machine).provenance
+    used.write_bytes(used.read_bytes()[:300])
+    machine = machine_of(tmp_path / "used", memory_gib=memory_gib)
+    with pytest.raises(InputError, match=f"{used}: the image cannot be read"):
+        train_recipe(recipe, 1, machine)
+    tolerant = train_recipe(apply(recipe, {"data.bad_files": 1}), 1, machine)
+    assert list(tolerant.provenance["bad_files"]) == [str(used)]
+
+
+@pytest.mark.parametrize("memory_gib", [None, 0])
+def test_a_run_names_the_bad_files_that_it_met_itself(small, tmp_path, memory_gib):
+    photos(tmp_path / "data", count=8)
+    machine = machine_of(tmp_path, memory_gib=memory_gib)
+    recipe = of(small, f"folder:{tmp_path / 'data'}", resize=16, bad_files=1, limit=8)
+    other = apply(recipe, {"data.split_seed": 3})
+    mine, theirs = (used_by(one, tmp_path) for one in (recipe, other))
+    files = sorted((tmp_path / "data" / "train").rglob("*.jpg"))
+    first, second = (files[min(ids)] for ids in (mine - theirs, theirs - mine))
+    for path in (first, second):  # together more than one run tolerates
+        path.write_bytes(path.read_bytes()[:300])
+    for _ in range(2):  # the second time statistics come from the cache
+        for tried, met in ((recipe, first), (other, second)):
+            session = build_session(resolve(tried, machine), 1, machine)
+            assert list(session.resolved.images.bad) == [str(met)]  # as early as its statistics
+    strict = apply(recipe, {"data.bad_files": 0})
+    with pytest.raises(InputError, match=f"{first}: the image cannot be read"):
+        build_session(resolve(strict, machine), 1, machine)
+
+
+@pytest.mark.parametrize("memory_gib", [None, 0])
+def test_images_that_were_encoded_anew_are_said_to_be(small, tmp_path, memory_gib):
+    form = prepared(photos(tmp_path / "data", count=8), tmp_path / "form", "folder", tmp_path / "data")
+    meta = json.loads((form / "meta.json").read_text())
+    meta["provenance"]["re-encoded"] = {"short side": 16, "quality": 90}
+    (form / "meta.json").write_text(json.dumps(meta))
+    machine = machine_of(tmp_path, data_root=form, memory_gib=memory_gib)
+    recipe = of(small, "folder", resize=16)
+    assert "re-encoded at short side 16" in held(resolve(recipe, machine).images)
+    assert train_recipe(recipe, 1, machine).provenance["re-encoded"] == "re-encoded at short side 16"
+
+
+def test_looking_at_a_data_set_refuses_what_it_would_not_heed(tmp_path):
+    photos(tmp_path / "data")
+    words = ["data", "info", f"folder:{tmp_path / 'data'}", f"machine.cache={tmp_path / 'cache'}"]
+    answer = CliRunner().invoke(app, [*words, "machine.memory_gib=4"])
+    assert answer.exit_code == 2
+    assert "machine.memory_gib: images are looked at as they lie here" in answer.output
+    assert parted(["machine.device=cuda"])[1].device == "cuda"
+    assert parted([])[1].device == "cpu"
 
 
 def test_train_says_how_images_are_held_and_which_files_were_bad(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,9 @@ import torch
 from cifar_files import CIFAR10_NAMES, encoded, random_batch, write_parquet
 from PIL import Image
 
-from trickbag.data import open_images
+from trickbag.data import check_readable, held, open_images
 from trickbag.data.sources import cifar
+from trickbag.data.sources import rows as rows_module
 from trickbag.data.sources import shards as shards_module
 from trickbag.data.sources.shards import parquet_rows
 from trickbag.errors import InputError
@@ -143,7 +145,7 @@ def test_rows_are_the_images_in_any_order_and_from_any_thread(tmp_path):
 
 def test_few_row_groups_are_held_and_in_order_each_is_read_once(tmp_path, monkeypatch):
     images, _ = shards(tmp_path)
-    monkeypatch.setattr(shards_module, "HELD", 4 * len(images[0]))
+    monkeypatch.setattr(rows_module, "HELD", 4 * len(images[0]))
     rows, loaded = parquet_rows(tmp_path).train.images, []
     load = type(rows)._load
     monkeypatch.setattr(type(rows), "_load", lambda self, group: loaded.append(group) or load(self, group))
@@ -151,9 +153,33 @@ def test_few_row_groups_are_held_and_in_order_each_is_read_once(tmp_path, monkey
     assert [(group.path.stem, group.number) for group in loaded] == [
         ("train-00000", 0), ("train-00000", 1), ("train-00000", 2), ("train-00001", 0), ("train-00001", 1),
     ]  # fmt: skip
-    assert sum(group.nbytes for group in rows._kept.values()) <= shards_module.HELD
+    assert sum(group.result().nbytes for group in rows._kept.values()) <= rows_module.HELD
     rows.read(0)
     assert len(loaded) == 6
+
+
+def test_threads_read_different_groups_at_once(tmp_path, monkeypatch):
+    images, _ = shards(tmp_path)
+    rows, both = parquet_rows(tmp_path).train.images, Barrier(2)
+    load = type(rows)._load
+
+    def together(self, group):
+        both.wait(30)  # for another thread that reads too
+        return load(self, group)
+
+    monkeypatch.setattr(type(rows), "_load", together)
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(rows.read, (0, 7))) == [images[0], images[7]]
+
+
+def test_a_shard_that_could_not_be_read_is_read_when_it_is_back(tmp_path):
+    images, _ = shards(tmp_path)
+    rows, path = parquet_rows(tmp_path).train.images, tmp_path / "train-00000.parquet"
+    path.rename(tmp_path / "away")
+    with pytest.raises(InputError, match="is not a readable Parquet file"):
+        rows.read(0)
+    (tmp_path / "away").rename(path)
+    assert rows.read(0) == images[0]
 
 
 def test_parquet_opens_by_its_path_streamed_as_in_memory(tmp_path):
@@ -189,6 +215,51 @@ def test_columns_are_found_by_what_they_hold(tmp_path):
     assert parquet_rows(tmp_path / "b").classes == ("0", "1")
 
 
+def test_a_test_part_without_labels_gives_way_to_the_validation_part(tmp_path):
+    images, _ = shards(tmp_path, test="valid")
+    write_rows(tmp_path / "test.parquet", images[:5], [0] * 5, label="id")
+    assert parquet_rows(tmp_path).test.labels.tolist() == [0, 1, 0, 1]
+
+
+def two_kinds_of_classes(folder):
+    """Shards as those of CIFAR-100 on the hub, with two columns of type ClassLabel."""
+    images, fine = [photo(20, 20, i) for i in range(6)], [0, 1, 2, 0, 1, 2]
+    names = {"fine": ["a", "b", "c"], "coarse": ["x", "y"]}
+    info = {"info": {"features": {f"{kind}_label": {"names": names[kind]} for kind in names}}}
+    for part in ("train", "test"):
+        path = folder / f"{part}.parquet"
+        write_rows(path, images, fine, label="fine_label", coarse_label=[i // 2 for i in fine])
+        set_metadata(path, json.dumps(info))
+
+
+def test_of_two_columns_of_classes_one_is_chosen(tmp_path):
+    two_kinds_of_classes(tmp_path / "data")
+    name, cache = f"parquet:{tmp_path / 'data'}", tmp_path / "cache"
+    with pytest.raises(InputError, match=r"fine_label, coarse_label; choose one, as data.label=fine_label$"):
+        open_images(name, None, {}, cache)
+    fine, coarse = (open_images(name, None, {"label": f"{kind}_label"}, cache) for kind in ("fine", "coarse"))
+    assert (fine.classes, fine.train_labels.tolist()) == (("a", "b", "c"), [0, 1, 2, 0, 1, 2])
+    assert (coarse.classes, coarse.train_labels.tolist()) == (("x", "y"), [0, 0, 1, 0, 0, 1])
+    assert fine.digest != coarse.digest
+    with pytest.raises(InputError, match=r"has the columns image, fine_label, .*of labels, data.label=fine$"):
+        open_images(name, None, {"label": "fine"}, cache)
+
+
+def test_large_shards_that_are_streamed_are_said_to_be_slow(tmp_path, monkeypatch):
+    shards(tmp_path / "data")
+    name, home = f"parquet:{tmp_path / 'data'}", tmp_path / "data"
+
+    def said(name, root):
+        return held(open_images(name, root, {"form": "originals"}, tmp_path / "cache"))
+
+    assert "slow" not in said(name, None)
+    monkeypatch.setattr(shards_module, "HELD", 1000)
+    assert f"streamed from {home}, which is slow in this form: trickbag data prepare {name} (" in said(
+        name, None
+    )
+    assert f"trickbag data prepare imagenet --from {home} (" in said("imagenet", home)
+
+
 def set_metadata(path, value):
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata({"huggingface": value}), path)
@@ -207,6 +278,16 @@ WRONG = {
     "labels that are no integers": (
         lambda f: write_rows(f / "train.parquet", [b"x"] * 2, [0.5, 1.0]), "label must be an integer in every row",
     ),
+    "a huge label without class names": (
+        lambda f: write_rows(f / "train.parquet", [b"x"] * 2, [0, 10**9]),
+        "row 1: label is 1000000000, and the shards name no classes; then it must be less than 100,000",
+    ),
+    "no rows": (lambda f: write_rows(f / "train.parquet", [], pa.array([], pa.int64())), "no training images in the"),
+    "no rows, but class names": (
+        lambda f: write_rows(f / "train.parquet", [], pa.array([], pa.int64()), names=("a", "b")),
+        "there are no training images in the shards",
+    ),
+    "one class": (lambda f: write_rows(f / "train.parquet", [b"x"] * 2, [0, 0]), "label has 1 class; at least 2"),
     "no labels": (
         lambda f: write_rows(f / "train.parquet", [b"x"], [0], label="y"), "has the columns image, y; needed are",
     ),
@@ -248,9 +329,12 @@ def test_a_row_without_an_image_is_named_or_tolerated(tmp_path):
     images, _ = shards(tmp_path / "data")
     write_rows(tmp_path / "data" / "train-00001.parquet", [images[0], None, b"text"], [0, 1, 0])
     name = f"parquet:{tmp_path / 'data'}"
+    strict = open_images(name, None, {"resize": 8}, tmp_path / "cache")
+    ids = torch.arange(len(strict.train_labels))
     with pytest.raises(InputError, match=r"train-00001.parquet, row 1: the row holds no bytes of an image"):
-        open_images(name, None, {"resize": 8}, tmp_path / "cache")
+        check_readable(strict, ids)
     kept = open_images(name, None, {"resize": 8, "bad_files": 2}, tmp_path / "cache")
+    check_readable(kept, ids)
     assert sorted(kept.bad) == [f"{tmp_path}/data/train-00001.parquet, row {row}" for row in (1, 2)]
     assert (kept.train_images[8:] == 128).all()
 

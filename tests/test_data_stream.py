@@ -355,6 +355,48 @@ def test_a_file_exchanged_for_another_size_is_named(pictures, tmp_path):
         list(taken(images).batches([(0, torch.tensor([3]))]))
 
 
+def test_a_file_without_a_header_when_indexed_and_whole_now_is_named(pictures, tmp_path):
+    paths = damage(pictures, tmp_path)
+    whole = paths[2].read_bytes()
+    paths[2].write_bytes(b"")
+    images = opened(paths, View(resize=32, form="originals"))
+    paths[2].write_bytes(whole)
+    with pytest.raises(InputError, match=r"the image is 44×138, and could not be read when"):
+        list(taken(images).batches([(0, torch.tensor([2]))]))
+
+
+@pytest.mark.parametrize("text", ["", "[1", "[]", "{}", '{"mean": [1], "sd": [1], "bad": {}}', "[" * 50_000])
+def test_damaged_statistics_in_the_cache_are_taken_anew(originals, tmp_path, text):
+    ids = torch.arange(20)
+    expected = torch.stack(channel_statistics(originals, ids))
+    assert torch.equal(torch.stack(channel_statistics(originals, ids, tmp_path)), expected)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_text()
+    file.write_text(text)
+    assert torch.equal(torch.stack(channel_statistics(originals, ids, tmp_path)), expected)
+    assert file.read_text() == whole
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_statistics_are_of_the_decoders_that_they_were_taken_with(originals, tmp_path, monkeypatch):
+    channel_statistics(originals, torch.arange(20), tmp_path)
+    monkeypatch.setattr("trickbag.data.stores.statistics.DECODERS", 99)
+    channel_statistics(originals, torch.arange(20), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_statistics_of_files_that_cannot_be_read_for_now_are_not_kept(pictures, tmp_path):
+    paths = damage(pictures, tmp_path)
+    images = opened(paths, View(resize=32, bad_files=1))
+    whole = paths[2].read_bytes()
+    paths[2].unlink()
+    ids = torch.arange(20)
+    grey = channel_statistics(images, ids, tmp_path / "cache")
+    assert list(images.bad) == [str(paths[2])]
+    paths[2].write_bytes(whole)
+    assert not torch.equal(channel_statistics(images.for_run(), ids, tmp_path / "cache")[0], grey[0])
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
 def test_the_orientation_is_applied_before_a_box_is_drawn(tmp_path, suffix):
     exif = Image.Exif()

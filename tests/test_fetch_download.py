@@ -5,6 +5,7 @@ import hashlib
 import io
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import socket
@@ -287,6 +288,27 @@ def test_a_stall_is_resumed(server, to):
         released.set()
     assert to.read_bytes() == DATA
     assert server.ranges() == [None, "bytes=70000-"]
+
+
+def test_a_server_that_only_trickles_is_given_up(server, to):
+    def trickles(exchange):
+        start = exchange.start
+        exchange.head(
+            206,
+            Content_Length=len(DATA) - start,
+            Content_Range=f"bytes {start}-{len(DATA) - 1}/{len(DATA)}",
+        ) if start else exchange.head(200, Content_Length=len(DATA))
+        for i in range(start, len(DATA)):
+            exchange.body(DATA[i : i + 1])
+            time.sleep(0.002)
+
+    url = server.put("/file", trickles)
+    patience = QUICK._replace(tries=2, least=10_000, window=0.1)
+    line = fails(url, to, checksum=MD5, patience=patience)
+    assert re.search(r"only \d+ bytes came in 0.1 seconds; [\d,]+ bytes are kept", line)
+    assert len(server.asked) == 3
+    server.put("/file", file(DATA))
+    assert download(url, to, checksum=MD5, patience=patience).read_bytes() == DATA
 
 
 def test_a_server_that_accepts_and_says_nothing_ends_in_one_line(to, monkeypatch):

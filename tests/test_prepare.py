@@ -9,19 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from cifar_files import CIFAR10_NAMES, cifar10_files, write_parquet
 from imagenet_files import DEVKIT, devkit_archive, train_files, validation_files, write_official, write_tree
 from photo_folder import photo_folder, picture, save
 from PIL import Image, ImageOps, JpegImagePlugin
+from rich.console import Console
 from test_data_cifar import official10, official100  # noqa: F401
+from test_data_parquet import two_kinds_of_classes
 from torchvision.transforms.v2 import functional as reference
 from typer.testing import CliRunner
 
+from trickbag.cli.bar import bar
 from trickbag.cli.main import app
 from trickbag.data import open_images
 from trickbag.data.opening.prepared import open_flat, prepared_home
 from trickbag.data.prepare import Reencoding, Request, prepare
 from trickbag.data.prepare import room as room_module
+from trickbag.data.progress import Patience
 from trickbag.data.sources.unpickle import unpickle
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, apply, load_recipe
@@ -368,3 +373,70 @@ def test_the_command_says_what_it_made_and_how_to_use_it(photos, tmp_path):
     assert answer["provenance"]["root"] == str(photos)
     assert open_images("folder", Path(answer["folder"]), {}, tmp_path / "c").digest == answer["digest"]
     assert "need no preparation" in call("digits")
+
+
+def test_names_that_cannot_be_printed_are_no_hindrance(photos, tmp_path):
+    save(photos / "train" / "cat" / os.fsdecode(b"\xff\n.jpg"), picture(np.random.default_rng(0), 40, 30))
+    done, _ = made(Request.of(f"folder:{photos}"), tmp_path / "form")
+    assert done.counts == {"train": 13, "test": 6}
+    (photos / "train" / "dog" / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"dog/gone.jpg: cannot be read: No such file"):
+        made(Request.of(f"folder:{photos}"), tmp_path / "other")
+
+
+@pytest.mark.parametrize("state", ["[]", "{", "3", "[" * 100_000])
+def test_a_damaged_note_of_what_is_under_way_is_one_line(photos, tmp_path, state):
+    (tmp_path / "form").mkdir()
+    (tmp_path / "form" / "preparing.json").write_text(state)
+    with pytest.raises(InputError, match=r"preparing.json: damaged; remove the folder, or choose another"):
+        made(Request.of(f"folder:{photos}"), tmp_path / "form")
+
+
+def test_a_note_of_other_things_is_said_in_words(photos, tmp_path):
+    (tmp_path / "form").mkdir()
+    (tmp_path / "form" / "preparing.json").write_text('{"re-encoded": 3, "arguments": []}')
+    with pytest.raises(InputError, match=r"form: holds None from None, and asked for is folder from"):
+        made(Request.of(f"folder:{photos}"), tmp_path / "form")
+
+
+def test_what_is_left_out_is_said(photos, tmp_path):
+    (photos / "train" / "cat" / "notes.txt").write_text("text")
+    assert made(Request.of(f"folder:{photos}"), tmp_path / "form")[1] == ["left out: 1 other file (.txt 1)"]
+
+
+def test_the_column_of_labels_is_chosen_when_it_is_prepared(tmp_path):
+    two_kinds_of_classes(tmp_path / "data")
+    name, cache = f"parquet:{tmp_path / 'data'}", tmp_path / "cache"
+
+    def call(*words):
+        return CliRunner().invoke(app, ["data", "prepare", name, *words, f"machine.cache={cache}"])
+
+    refused = call()
+    assert refused.exit_code == 2
+    assert "choose one, as data.label=fine_label" in refused.stderr
+    answer = call("label=coarse_label")
+    assert answer.exit_code == 0, answer.output
+    assert f"use it: data: {{name: {name}, label: coarse_label}} with" in answer.stdout
+    assert "was prepared before" in call("data.label=coarse_label").stdout
+    other = call("label=fine_label")
+    assert other.exit_code == 2
+    assert "label=coarse_label from" in other.stderr
+    images = open_images(name, None, {"label": "coarse_label"}, cache, memory_gib=0)
+    assert images.classes == ("x", "y")
+    assert "train.bin" in images.train_images.encoded.where(0)
+    for asked, said in (({}, "none of them"), ({"label": "fine_label"}, "data.label=fine_label")):
+        with pytest.raises(InputError, match=f"the recipe has: data.label=coarse_label and {said}$"):
+            open_images(name, None, asked, cache)
+
+
+def test_a_place_with_odd_characters_is_quoted_for_the_recipe(photos, tmp_path):
+    odd = tmp_path / "a, b: {c}"
+    photos.rename(odd)
+    words = ["data", "prepare", f"folder:{odd}", "--to", str(tmp_path / "form"), "--json"]
+    use = json.loads(CliRunner().invoke(app, words).stdout)["use"]
+    assert yaml.safe_load(use.partition(" with ")[0]) == {"data": {"name": f"folder:{odd}"}}
+
+
+def test_without_a_terminal_there_are_lines_instead_of_a_bar():
+    with bar(Console(file=io.StringIO(), force_terminal=False)) as tell:
+        assert isinstance(tell, Patience)

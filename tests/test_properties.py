@@ -46,7 +46,7 @@ class Row:
     ground: dict[str, object] = field(default_factory=dict)  # changes of the baseline
     other_weights: bool = False  # its point is other initial weights
     same_start: bool = False  # the first steps are meant to be those of the baseline
-    steps: int = 8  # of a resumed run; more where what the trick keeps shows later
+    steps: int = 7  # of a resumed run; more where what the trick keeps shows later
     quick: bool = True  # to trace
 
 

@@ -244,7 +244,7 @@ WRONG = [
     ({"set": {"budget.epoch": 2}}, "unknown field 'epoch'; did you mean 'epochs'?"),
     ({"compare": []}, "compare: no pair is named; write [[arm, comparison], …], or leave it out"),
     ({"compare": [["cosine", "mixup"]]}, "no arm is called 'mixup'"),
-    ({"set": {"data.name": "folder"}}, "machine.data_root is not set"),
+    ({"set": {"data.name": "folder"}}, "write folder:PATH, or set machine.data_root=PATH"),
 ]
 
 

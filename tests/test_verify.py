@@ -316,3 +316,14 @@ def test_digits_pass(tmp_path: Path) -> None:
     printed = run("digits", f"machine.cache={tmp_path}", code=0)
     assert "digits: nothing is wrong" in printed
     assert "1,438" in printed
+
+
+def test_fewer_images_than_were_published_are_wrong(root: Path, tmp_path: Path) -> None:
+    """ImageNet has 1,281,167 training and 50,000 validation images (Russakovsky et al. 2015, table 2)."""
+    words = ("imagenet", "--root", root, f"machine.cache={tmp_path / 'cache'}")
+    printed = run(*words, code=1)
+    assert "the published imagenet has 1,281,167 + 50,000 images; these are not all, or others" in printed
+    assert "imagenet: something is wrong" in printed
+    report = json.loads(run(*words, "--json", code=1))
+    assert report["wrong"]
+    assert report["published"] == [1_281_167, 50_000]

@@ -27,10 +27,15 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def bar(console: Console) -> Iterator["Tell"]:
-    """What shows the work on `console`, a bar for each piece; nothing where that is no terminal."""
+    """What shows the work on `console`, a bar for each piece; a line now and then where that is no terminal."""
+    if not console.is_terminal:
+        from trickbag.data.progress import Patience
+
+        yield Patience()
+        return
     rate = _Rate(table_column=Column(no_wrap=True))
     columns = (TextColumn("{task.description}"), BarColumn(12), rate, TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console) as progress:
         tasks = dict[str, TaskID]()
 
         def tell(told: "Told") -> None:

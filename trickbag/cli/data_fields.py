@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trickbag.errors import InputError
 from trickbag.recipe import Data, Machine, parse_overrides, validate
 
 if TYPE_CHECKING:
@@ -13,15 +14,18 @@ if TYPE_CHECKING:
 def parted(words: Sequence[str], root: Path | None = None) -> tuple[dict[str, Any], Machine]:
     """`field=value` words as a patch, and the machine that those beginning with `machine.` describe.
 
-    `root` is the machine's data_root. Nobody trains here: images are left as they lie, a GPU is left to others.
+    `root` is the machine's data_root. Nobody trains here: images are left as they lie, which is why memory_gib is
+    refused, and a GPU is left to others unless machine.device asks for it.
     """
     patch = parse_overrides(words)
     machine = {
         path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
     }
+    if "memory_gib" in machine:
+        raise InputError("machine.memory_gib: images are looked at as they lie here, not held; leave it out")
     if root is not None:
         machine["data_root"] = str(root)
-    return patch, validate(Machine, {**machine, "memory_gib": 0, "device": "cpu"}, "machine")
+    return patch, validate(Machine, {"device": "cpu", **machine, "memory_gib": 0}, "machine")
 
 
 def opened(name: str, patch: dict[str, Any], machine: Machine) -> "ImageSet":

@@ -38,6 +38,7 @@ def info(
     """Show a data set in numbers and, with a recipe, as a contact sheet of images as training sees them."""
     from trickbag.cli.show_images import draw_recipes
     from trickbag.data.check import summarise
+    from trickbag.data.encoded import listed
 
     chosen, fields = _chosen(words or [])
     patch, machine = parted(fields, root)
@@ -49,10 +50,13 @@ def info(
     if recipe and picture:
         draw_recipes(recipe, Path(chosen).stem, tricks, machine, _base(chosen), picture)
     if as_json:
-        shown = {"name": name, **summary.plain(), **statistics, "picture": picture and str(picture)}
+        shown = {"name": name, **summary.plain(), **statistics, "left_out": dict(images.left_out)}
+        shown["picture"] = picture and str(picture)
         print(json.dumps(shown, indent=1))
         return
     show_data(name, summary, images.size, statistics, Console())
+    if images.left_out:
+        print(f" left out: {listed(images.left_out)}")
     if picture:
         print(f"contact sheet: {picture}")
 

@@ -36,9 +36,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             print(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
             raise typer.Exit(2 if error.filename else 1) from None
         except KeyboardInterrupt:
-            print(
-                "trickbag: stopped; with a folder to continue in, the same command goes on", file=sys.stderr
-            )
+            print("trickbag: stopped; the same command goes on from what is kept", file=sys.stderr)
             raise typer.Exit(130) from None
 
     return run

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 from rich.console import Console
 
 from trickbag.cli.bar import bar
@@ -92,10 +93,19 @@ def _say(text: str) -> None:
 def _use(request: "Request", folder: Path, machine: Machine, *, found: bool) -> str:
     """What to write into a recipe, and on the command line where the form is not `found` by itself."""
     fields = {"name": request.name, **request.arguments}
-    words = f"data: {{{', '.join(f'{key}: {value}' for key, value in fields.items())}}}"
+    words = f"data: {{{', '.join(f'{key}: {_yaml(value)}' for key, value in fields.items())}}}"
     if not found:
         return f"{words} with machine.data_root={folder}"
     return words if machine.cache == Machine().cache else f"{words} with machine.cache={machine.cache}"
+
+
+def _yaml(value: str) -> str:
+    """A value as it can stand between the braces of a recipe."""
+    try:
+        plain = yaml.safe_load(f"{{x: {value}}}") == {"x": value}
+    except yaml.YAMLError:
+        plain = False
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _plain(name: str, done: "Prepared", use: str) -> dict[str, Any]:

@@ -62,10 +62,8 @@ def _common(sizes: "Sizes | None") -> str:
     return "–" if sizes is None else "{}×{} ({:.0%})".format(*sizes.common, sizes.share)
 
 
-def _bytes(count: int | None) -> str:
+def _bytes(count: int) -> str:
     """Bytes as people say them."""
-    if count is None:
-        return "–"
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= size:
             return f"{count / size:,.1f} {unit}"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,7 @@ def verify(
     if again:
         ledger.forget()
     with bar(Console(stderr=True)) as tell:
-        findings = examine(images, ledger, tell, machine.loaders)
+        findings = replace(examine(images, ledger, tell, machine.loaders), published=OFFICIAL.get(name))
     report = ledger.path.with_suffix(".json")
     text = json.dumps({"name": name, **findings.plain(), "provenance": provenance()}, indent=1)
     write_text(report, text + "\n")
@@ -79,6 +80,7 @@ def _print(name: str, findings: "Findings", side: int, console: Console) -> None
     _list("Classes without training images", findings.empty_classes, console, "red")
     differs = ["labels or digests are not those that it was made with"] if findings.index_differs else []
     _list("Damaged index", differs, console, "red")
+    _list("Counts", _counted(name, findings), console, "red")
     _list("Equal images with different labels", map(_conflict, findings.conflicts), console, "yellow")
     _list(
         "Test images that stand among the training images, byte by byte or nearly (perceptual hash)",
@@ -86,7 +88,7 @@ def _print(name: str, findings: "Findings", side: int, console: Console) -> None
         console,
         "yellow",
     )
-    notes = (_counted(name, findings), _small(findings, side), _repeated(findings), _verdict(name, findings))
+    notes = (_small(findings, side), _repeated(findings), _verdict(name, findings))
     for line in filter(None, notes):
         console.print(escape(line), highlight=False, soft_wrap=True)
 
@@ -135,13 +137,12 @@ def _twin(twin: "Twin") -> str:
     return f"{twin.test.where} ~ {twin.train.where} ({how}; {labels})"
 
 
-def _counted(name: str, findings: "Findings") -> str:
+def _counted(name: str, findings: "Findings") -> list[str]:
     """How many images the published set has, where these are not as many."""
-    found = tuple(map(sum, findings.counts.values()))
-    official = OFFICIAL.get(name, found)
-    if found == official:
-        return ""
-    return f"note: the published {name} has {official[0]:,} + {official[1]:,} images; these are not all, or others"
+    if not findings.miscounted or findings.published is None:
+        return []
+    train, test = findings.published
+    return [f"the published {name} has {train:,} + {test:,} images; these are not all, or others"]
 
 
 def _small(findings: "Findings", side: int) -> str:

@@ -4,10 +4,11 @@ import hashlib
 import os
 import stat
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, overload
 
 import numpy as np
@@ -15,12 +16,22 @@ from numpy.typing import NDArray
 
 from trickbag.errors import InputError
 
+MOST_BYTES = 256 * 2**20  # of one encoded image: far above any of ImageNet's
 _AT_ONCE = 4096  # names unpacked at a time
+_OPENING = Lock()
 
 
 def printable(path: str | Path) -> str:
-    """A path as it can be printed and written anywhere: bytes that are no UTF-8 stand as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """A path as it can be printed anywhere, in one line: control characters and bytes that are no UTF-8 escaped."""
+    text = os.fspath(path)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(c: str) -> str:
+    """A character, or how Python writes it where it cannot be printed."""
+    if "\udc80" <= c <= "\udcff":  # os.fsdecode's sign for a byte
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c if c.isprintable() else ascii(c)[1:-1]
 
 
 class Names(Sequence[str]):
@@ -86,6 +97,10 @@ class Encoded(Protocol):
     def identity(self) -> str:
         """A digest of what tells, without reading the images, whether they changed: paths, sizes, times."""
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all images as they lie, or of the files that hold them; 0 for what cannot be looked at."""
+
 
 @dataclass(frozen=True, eq=False)
 class Files:
@@ -103,8 +118,14 @@ class Files:
         path = os.path.join(self.root, self.names[i])
         # opening a pipe would wait for whoever writes into it
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise InputError(f"{printable(path)}: is no regular file; remove it")
+            if found.st_size > MOST_BYTES:
+                size = f"{found.st_size:,} bytes"
+                raise InputError(
+                    f"{printable(path)}: {size} are too many for an image: at most {MOST_BYTES:,}"
+                )
             return file.read()
 
     def where(self, i: int) -> str:
@@ -123,6 +144,11 @@ class Files:
                 found = os.lstat(path)
             digest.update(os.fsencode(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n"))
         return digest.hexdigest()
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all files."""
+        return sum(file_size(os.path.join(self.root, name)) for name in self.names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +182,18 @@ class Spans:
         text = f"{self.path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}"
         return hashlib.sha256(os.fsencode(text)).hexdigest()
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all images."""
+        return int(np.sum(self.lengths))
+
     @cached_property
     def _file(self) -> int:
-        """The open file, until the process ends."""
-        return os.open(self.path, os.O_RDONLY)
+        """The open file, until the process ends; of threads that come at once the first opens it."""
+        with _OPENING:
+            if "_file" not in vars(self):
+                vars(self)["_file"] = os.open(self.path, os.O_RDONLY)
+            return int(vars(self)["_file"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +211,10 @@ class Source:
     train: Labelled
     test: Labelled
     classes: tuple[str, ...]
+    slow: bool = False  # whether reading the images in another order than theirs takes many times as long
+    left_out: Mapping[str, int] = field(
+        default_factory=dict
+    )  # ending -> files beside the images that are none
 
     @property
     def parts(self) -> dict[str, Labelled]:
@@ -190,6 +228,23 @@ class Source:
             digest.update(part.images.identity().encode())
             digest.update(np.ascontiguousarray(part.labels).data)
         return digest.hexdigest()
+
+
+def listed(left_out: Mapping[str, int]) -> str:
+    """Files that are no images by their names, in words: 3 other files (.heic 2, .txt 1)."""
+    count = sum(left_out.values())
+    kinds = ", ".join(
+        f"{printable(ending) or 'no ending'} {number:,}" for ending, number in sorted(left_out.items())
+    )
+    return f"{count:,} other file{'s' if count > 1 else ''} ({kinds})"
+
+
+def file_size(path: str | Path) -> int:
+    """The bytes of a file; 0 where it cannot be looked at, as a link to nothing."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def no_images() -> Labelled:

@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from torch import Tensor
 
 from trickbag.data.encoded import Source
 from trickbag.data.index import Index, digest_of
-from trickbag.data.view import EncodedImages, Tolerance, View
+from trickbag.data.tolerance import Flaw, Tolerance
+from trickbag.data.view import EncodedImages, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +29,13 @@ class ImageSet:
     test_labels: Tensor
     classes: tuple[str, ...]
     digest: str
-    bad: Mapping[str, str] = field(default_factory=dict)  # tolerated bad files so far: where -> why
+    tolerance: Tolerance = field(default_factory=lambda: Tolerance(0))  # counts the bad files of one run
+    flaws: tuple[Mapping[int, Flaw], Mapping[int, Flaw]] = ({}, {})  # of images in memory: training, test
     origin: str = (
         ""  # where encoded images come from and why they are not held in memory, for whoever watches
     )
+    reencoded: str = ""  # what was done to the images when they were prepared
+    left_out: Mapping[str, int] = field(default_factory=dict)  # ending -> files that were taken for no images
 
     @classmethod
     def of(
@@ -41,12 +44,11 @@ class ImageSet:
         test: tuple[NDArray[np.uint8], NDArray[np.int64]],
         classes: tuple[str, ...],
         digest: str | None = None,
-        bad: Mapping[str, str] = MappingProxyType({}),
     ) -> "ImageSet":
         """The set of these (images, labels) pairs; arrays are shared, not copied."""
         digest = digest or content_digest(*train, *test, classes=classes)
         images, labels, test_images, test_labels = map(torch.from_numpy, (*train, *test))
-        return cls(images, labels, test_images, test_labels, classes, digest, bad)
+        return cls(images, labels, test_images, test_labels, classes, digest)
 
     @classmethod
     def encoded(
@@ -58,6 +60,7 @@ class ImageSet:
         *,
         digest: str | None = None,
         origin: str = "",
+        reencoded: str = "",
     ) -> "ImageSet":
         """The set of the encoded images of a source, of which the indices tell, decoded as `view` says.
 
@@ -71,7 +74,36 @@ class ImageSet:
         )
         labels, test_labels = (torch.from_numpy(np.array(index.labels)) for index in (train, test))
         digest = digest or digest_of(train, test, source.classes)
-        return cls(images, labels, test_images, test_labels, source.classes, digest, bad.seen, origin)
+        return cls(
+            images,
+            labels,
+            test_images,
+            test_labels,
+            source.classes,
+            digest,
+            bad,
+            origin=origin,
+            reencoded=reencoded,
+        )
+
+    def for_run(self) -> "ImageSet":
+        """The same images for a run of its own, which has met no bad files yet."""
+        fresh = Tolerance(self.tolerance.limit)
+        train, test = (
+            replace(part, bad=fresh) if isinstance(part, EncodedImages) else part
+            for part in (self.train_images, self.test_images)
+        )
+        return replace(self, train_images=train, test_images=test, tolerance=fresh)
+
+    @property
+    def bad(self) -> Mapping[str, str]:
+        """The tolerated bad files that the run has met so far: where -> why."""
+        return self.tolerance.seen
+
+    def provenance(self) -> dict[str, Any]:
+        """What a run's record says of its images beside their digest; nothing where there is nothing to say."""
+        said = {"re-encoded": self.reencoded, "bad_files": dict(self.bad)}
+        return {key: value for key, value in said.items() if value}
 
     @property
     def channels(self) -> int:

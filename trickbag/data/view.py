@@ -1,11 +1,13 @@
 """How encoded images become pixels: what a recipe says of it, and the images seen so."""
 
-from dataclasses import dataclass
-from threading import Lock
-from typing import Literal
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from trickbag.data.decoding.decode import Pixels, decode
@@ -13,8 +15,10 @@ from trickbag.data.decoding.header import header
 from trickbag.data.decoding.resize import fitted
 from trickbag.data.encoded import Encoded
 from trickbag.data.index import Index
+from trickbag.data.tolerance import Flaw, Flaws, Notes
 from trickbag.errors import InputError
 
+DECODERS = 1  # raise it when decoding or resizing starts to give other pixels
 USUAL_SIDE = 256  # of the centre square of images that differ in size, as ImageNet is evaluated
 GREY = 128  # what a tolerated bad file shows
 
@@ -47,6 +51,11 @@ class View:
         if self.bad_files < 0:
             raise InputError(f"data.bad_files: {self.bad_files}; it must be 0 or more")
 
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> "View":
+        """The view among the arguments of a reader, all of which are given."""
+        return cls(**{field.name: arguments[field.name] for field in fields(cls)})
+
     def side(self, index: Index) -> tuple[int, int]:
         """Height and width of a whole image, as it is seen when nothing is cut from it."""
         if self.resize is not None:
@@ -58,32 +67,13 @@ class View:
         height, width = sizes[0].tolist()
         return height, width
 
-    def sizes(self, index: Index) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
-        """Height and width of every image, int32 [N, 2], as decoded."""
+    def sizes(self, index: Index, at: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.int32]:
+        """Height and width of the images `at` (all of them), int32 [N, 2], as decoded; 0 where not known."""
+        sizes = index.sizes[at]
         if self.exif == "ignore":
-            return index.sizes
-        lying = (np.asarray(index.orientation) >= 5)[:, None]
-        return np.where(lying, index.sizes[:, ::-1], index.sizes)
-
-
-class Tolerance:
-    """Counts the bad files of a run, each once, and ends it where there are more than the recipe tolerates."""
-
-    def __init__(self, limit: int) -> None:
-        """Tolerate `limit` files."""
-        self.limit, self.seen = limit, dict[str, str]()
-        self._lock = Lock()
-
-    def note(self, where: str, error: InputError) -> None:
-        """Note a bad file; raises its error, or one that counts them, where there are too many."""
-        with self._lock:
-            self.seen[where] = str(error)
-            if self.limit == 0:
-                raise error
-            if len(self.seen) > self.limit:
-                raise InputError(
-                    f"{error}; it is bad file number {len(self.seen)}, and data.bad_files tolerates {self.limit}"
-                )
+            return sizes
+        lying = (np.asarray(index.orientation[at]) >= 5)[:, None]
+        return np.where(lying, sizes[:, ::-1], sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +84,7 @@ class EncodedImages:
     index: Index
     view: View
     side: tuple[int, int]
-    bad: Tolerance
+    bad: Notes
 
     def __len__(self) -> int:
         """How many images."""
@@ -115,19 +105,13 @@ class EncodedImages:
 
     def sizes(self, ids: Tensor) -> Tensor:
         """Heights and widths of the images `ids` (int64 [B]), int64 [B, 2]; see `size`."""
-        at = ids.numpy()
-        sizes = self.index.sizes[at].astype(np.int64)
-        if self.view.exif == "apply":
-            lying = self.index.orientation[at] >= 5
-            sizes[lying] = sizes[lying, ::-1]
+        sizes = self.view.sizes(self.index, ids.numpy()).astype(np.int64)
         sizes[~sizes.all(axis=1)] = self.side
         return torch.from_numpy(sizes)
 
     def size(self, i: int) -> tuple[int, int]:
         """Height and width of image `i` as decoded; of a whole image where its header cannot be read."""
-        height, width = self.index.sizes[i].tolist()
-        if self.view.exif == "apply" and self.index.orientation[i] >= 5:
-            height, width = width, height
+        height, width = self.view.sizes(self.index, slice(i, i + 1))[0].tolist()
         return (height, width) if height and width else self.side
 
     def centre(self, i: int) -> Pixels:
@@ -138,6 +122,20 @@ class EncodedImages:
         """Image `i` as it is seen when nothing is cut from it, uint8 [3, H, W]."""
         return torch.from_numpy(np.ascontiguousarray(self.centre(i).transpose(2, 0, 1)))
 
+    def flaw(self, i: int) -> Flaw | None:
+        """What is wrong with image `i`; decodes it, and counts for no run."""
+        noted = Flaws()
+        replace(self, bad=noted).pixels(i)
+        return Flaw(self.encoded.where(i), noted.found[i]) if noted.found else None
+
+    def is_as_indexed(self, i: int) -> bool:
+        """Whether the bytes of image `i` are those that the index knows; it may know that they cannot be had."""
+        try:
+            digest = hashlib.sha256(self.encoded.read(i)).digest()
+        except (OSError, InputError):
+            digest = bytes(32)
+        return bool(digest == self.index.sha256[i].tobytes())
+
     def _decoded(self, i: int, rows: tuple[int, int] | None) -> Pixels:
         """Image `i`, or its rows from `rows[0]` to before `rows[1]`; grey where it is a tolerated bad file."""
         where, size = self.encoded.where(i), self.size(i)
@@ -146,10 +144,10 @@ class EncodedImages:
             data = self._read(i, where)
             pixels = decode(data, where, upright=self.view.exif == "apply", rows=rows)
             if pixels.shape[:2] != (height, width):
-                raise _exchanged(where, data, size)
+                raise _exchanged(where, data, size if self.index.sizes[i].all() else None)
             return pixels
         except InputError as error:
-            self.bad.note(where, error)
+            self.bad.note(i, where, error)
             return np.full((height, width, 3), GREY, np.uint8)
 
     def _read(self, i: int, where: str) -> bytes:
@@ -160,10 +158,14 @@ class EncodedImages:
             raise InputError(f"{where}: cannot be read: {error.strerror or error}") from error
 
 
-def _exchanged(where: str, data: bytes, size: tuple[int, int]) -> InputError:
-    """The error for an image that is not of the size for which boxes are drawn: the file is another one now."""
-    (found_height, found_width), _ = header(data)
+def _exchanged(where: str, data: bytes, size: tuple[int, int] | None) -> InputError:
+    """The error for an image that is not of the size for which boxes are drawn: the file is another one now.
+
+    `size` is the height and width that the index knows; None where no header could be read then.
+    """
+    (height, width), _ = header(data)
+    before = f"was {size[1]}×{size[0]}" if size else "could not be read"
     return InputError(
-        f"{where}: the image is {found_width}×{found_height}, and was {size[1]}×{size[0]} when the data set was "
-        "indexed; restore it, or have the data set indexed again"
+        f"{where}: the image is {width}×{height}, and {before} when the data set was indexed; restore it, or "
+        "have the data set indexed again"
     )

@@ -75,7 +75,7 @@ def record_of(planned: PlannedRun, session: Session, outcome: Outcome, machine: 
         message="the training loss is not finite" if outcome.status == "diverged" else "",
         recipe=session.recipe.plain(),
         machine=describe_machine(machine),
-        provenance=provenance() | ({"bad_files": dict(bad)} if (bad := session.resolved.images.bad) else {}),
+        provenance=provenance() | session.resolved.images.provenance(),
         epochs=tuple(session.rows),
         top1=bits.accuracy(1) if bits else None,
         top5=bits.accuracy(5) if bits else None,

@@ -45,7 +45,7 @@ def device_of(machine: Machine) -> torch.device:
 
 
 def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
-    """The images that a recipe names, decoded once and shared through the cache."""
+    """The images that a recipe names, decoded once and shared through the cache; no bad files met yet."""
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
     with own_code(data.name, "data.name"):
@@ -54,7 +54,7 @@ def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
         )
     if data.digest not in (None, images.digest):
         raise InputError(f"data: the images of {data.name} are not those that the recipe was resolved with")
-    return images
+    return images.for_run()
 
 
 @lru_cache(maxsize=4)  # the arms of a study share their images
@@ -71,8 +71,8 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     Raises InputError with one clear line where it cannot be trained here.
     """
     images = open_data(recipe.data, machine, base)
-    check_readable(images)
     train_ids, validation_ids = _split(recipe.data, images)
+    check_readable(images, torch.cat([train_ids, validation_ids]))
     if recipe.budget.batch_size > len(train_ids):
         raise InputError(
             f"budget.batch_size: {recipe.budget.batch_size} is more than the {len(train_ids)} training images"

@@ -48,11 +48,20 @@ class Findings:
     repeated: int  # training images that stand there before, byte by byte
     twins: list[Twin]
     read: int  # images looked at now; the others had been before
+    published: tuple[int, int] | None = None  # training and test images that a set of this name must have
 
     @property
     def wrong(self) -> bool:
         """Whether something is wrong."""
-        return bool(self.bad or self.wrong_labels or self.empty_classes or self.index_differs)
+        found = self.bad or self.wrong_labels or self.empty_classes or self.index_differs
+        return bool(found) or self.miscounted
+
+    @property
+    def miscounted(self) -> bool:
+        """Whether there are not as many images as were published."""
+        wrong = [suspect.image.part for suspect in self.wrong_labels]
+        counts = {part: sum(counts) + wrong.count(part) for part, counts in self.counts.items()}
+        return self.published not in (None, tuple(counts.values()))
 
     def plain(self) -> dict[str, Any]:
         """The findings as plain data."""

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trickbag.data.encoded import Encoded, Files, Spans
 from trickbag.data.images import ImageSet
 from trickbag.data.view import EncodedImages
 
@@ -34,7 +33,7 @@ class PartSummary:
     images: int
     counts: list[int]
     sizes: Sizes | None  # None where no image can be read
-    bytes: int | None  # None where that cannot be told without reading
+    bytes: int
     decoded: int  # bytes of all the images as they are seen whole
     endings: dict[str, int]
 
@@ -78,7 +77,7 @@ def _part(images: Tensor | EncodedImages, labels: Tensor, known: int) -> PartSum
         sizes = np.asarray(images.view.sizes(images.index))
         encoded = images.encoded
         return PartSummary(
-            len(images), counts, sizes_of(sizes), _bytes(encoded), decoded, endings(encoded.names)
+            len(images), counts, sizes_of(sizes), encoded.nbytes, decoded, endings(encoded.names)
         )
     sizes = np.tile(np.array(images.shape[2:], np.int32), (len(images), 1))
     return PartSummary(len(images), counts, sizes_of(sizes), decoded, decoded, {})
@@ -104,15 +103,6 @@ def _pair(values: NDArray[Any]) -> tuple[Any, Any]:
     """Two numbers as plain ones."""
     first, second = values.tolist()
     return first, second
-
-
-def _bytes(images: Encoded) -> int | None:
-    """Bytes of all the encoded images."""
-    if isinstance(images, Spans):
-        return int(np.sum(images.lengths))
-    if isinstance(images, Files):
-        return sum(os.stat(images.where(i)).st_size for i in range(len(images)))
-    return None
 
 
 def endings(names: Iterable[str]) -> dict[str, int]:

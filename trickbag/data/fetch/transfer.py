@@ -24,6 +24,12 @@ class Patience(NamedTuple):
     timeout: float = 30.0  # seconds without a byte after which a connection is given up
     tries: int = 6  # failures one after the other, without a new byte
     pause: float = 1.0  # seconds before the second try, twice as many before each further one
+    least: int = 60_000  # bytes that must come in each `window`; a connection that brings fewer is given up
+    window: float = 60.0  # seconds
+
+
+class _Trickle(Again):
+    """So few bytes come that it would never end."""
 
 
 @dataclass
@@ -53,7 +59,8 @@ class Transfer:
             try:
                 self._try(what)
             except Again as again:
-                failures = 1 if self.part.size > best else failures + 1
+                anew = self.part.size > best and not isinstance(again, _Trickle)
+                failures = 1 if anew else failures + 1
                 if isinstance(again, OtherFile | OtherPiece):
                     self.part.discard()
                     self.ranges = self.ranges and not isinstance(again, OtherPiece)
@@ -117,6 +124,7 @@ class Transfer:
 
     def _append(self, stream: chain[bytes], done: int, total: int, what: str) -> None:
         """Append the pieces; never more than the file has."""
+        begun, before, patience = time.monotonic(), done, self.patience
         for piece in stream:
             done += len(piece)
             if done > total:
@@ -125,6 +133,10 @@ class Transfer:
             self.part.append(piece)
             self.gained = self.gained or bool(piece)
             self._say(what, total)
+            if done < total and time.monotonic() - begun >= patience.window:
+                if done - before < patience.least:
+                    raise _Trickle(f"only {done - before:,} bytes came in {patience.window:g} seconds")
+                begun, before = time.monotonic(), done
         if done < total:
             raise Again(f"the connection ended at {done:,} of {total:,} bytes")
 

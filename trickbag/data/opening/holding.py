@@ -1,25 +1,23 @@
 """How images are held: decoded in memory where they fit, else encoded on disk and streamed."""
 
-import hashlib
-import json
 import shutil
-import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from trickbag.data.encoded import listed
 from trickbag.data.images import ImageSet
-from trickbag.data.opening.cache import load_arrays, store_arrays
-from trickbag.data.progress import Progress, Tell
-from trickbag.data.threads import each
-from trickbag.data.view import EncodedImages, Tolerance
+from trickbag.data.opening.cache import short_hash
+from trickbag.data.opening.memory import available_memory
+from trickbag.data.opening.squares import NotHeldError, squares
+from trickbag.data.progress import Tell
+from trickbag.data.tolerance import Flaw
+from trickbag.data.view import DECODERS, EncodedImages
 from trickbag.errors import InputError
 
-DECODERS = 1  # raise it when decoding or resizing starts to give other pixels
 _GIB = 2**30
 _DISK_LEFT = _GIB // 4  # bytes of the disk that the cache leaves free
 
@@ -31,49 +29,61 @@ def hold(images: ImageSet, cache: Path, memory_gib: float | None, tell: Tell) ->
         return images
     if encoded.view.form == "originals":
         return replace(images, origin=f"{images.origin} (originals)")
-    view = encoded.view
-    what = [DECODERS, images.digest, images.size, view.exif, view.bad_files]
-    entry = cache / f"squares-{short_hash(what)}"
-    if reason := _no_room(_bytes(images), memory_gib):
+    try:
+        return _in_memory(images, encoded.view.exif, cache, memory_gib, tell)
+    except NotHeldError as reason:
         return replace(images, origin=f"{images.origin} (squares; {reason})")
-    if kept := load_arrays(entry):
-        return kept
-    if reason := _no_disk(_bytes(images), cache):
-        return replace(images, origin=f"{images.origin} (squares; {reason})")
-    return store_arrays(entry, _decoded(images, tell), {"digest": images.digest})
+
+
+def _in_memory(images: ImageSet, exif: str, cache: Path, memory_gib: float | None, tell: Tell) -> ImageSet:
+    """The squares in memory; NotHeldError where they do not fit."""
+    needed = _bytes(images)
+    entry = cache / f"squares-{short_hash([DECODERS, images.digest, images.size, exif])}"
+    if reason := _no_room(needed, memory_gib):
+        raise NotHeldError(reason)
+    return squares(images, entry, tell, lambda: _no_disk(needed, cache))
 
 
 def held(images: ImageSet) -> str:
-    """How many images there are and how they are held, in one sentence."""
+    """How many images there are, how they are held, and what was left out, in one sentence."""
     counts = f"{len(images.train_labels):,}"
     if len(images.test_labels):
         counts += f" + {len(images.test_labels):,}"
+    left_out = f"; {listed(images.left_out)} left out" if images.left_out else ""
     if isinstance(images.train_images, Tensor):
-        return f"{counts} images in memory ({_size(_bytes(images))})"
-    return f"{counts} images streamed from {images.origin}"
+        again = f", {images.reencoded}" if images.reencoded else ""
+        return f"{counts} images in memory ({_size(_bytes(images))}){again}{left_out}"
+    return f"{counts} images streamed from {images.origin}{left_out}"
 
 
-def check_readable(images: ImageSet) -> None:
-    """InputError where more files than `bad_files` tolerates cannot even be identified as images.
+def check_readable(images: ImageSet, ids: Tensor) -> None:
+    """Count the files known to be bad that a run uses: training images `ids` (int64) and all the test images.
 
-    So that this shows at the start, and not where such a file's turn comes, hours later.
+    Known are those that cannot even be identified as images and, of images in memory, all. InputError where they
+    are more than data.bad_files tolerates: at the start, and not where such a file's turn comes, hours later.
     """
-    parts = [part for part in (images.train_images, images.test_images) if isinstance(part, EncodedImages)]
-    suspects = [(part, i) for part in parts for i in np.flatnonzero(~part.index.sizes.all(axis=1)).tolist()]
-    found = list[str]()
-    for part, i in suspects:
-        try:
-            replace(part, bad=Tolerance(0)).pixels(i)
-        except InputError as error:
-            found.append(str(error))
-        if len(found) > part.view.bad_files:
-            more = f"; {len(suspects)} files are like that" if len(suspects) > 1 else ""
-            raise InputError(f"{found[0]}{more}; data.bad_files tolerates {part.view.bad_files}")
+    limit, found, suspects = images.tolerance.limit, list[tuple[int, Flaw]](), 0
+    for part, flaws, used in (
+        (images.train_images, images.flaws[0], ids.tolist()),
+        (images.test_images, images.flaws[1], range(len(images.test_labels))),
+    ):
+        for i in _suspects(part, flaws, used):
+            suspects += 1
+            flaw = part.flaw(i) if isinstance(part, EncodedImages) and len(found) <= limit else flaws.get(i)
+            found += [(i, flaw)] if flaw else []
+    if len(found) > limit:
+        more = f"; {suspects} files are like that" if suspects > 1 else ""
+        raise InputError(f"{found[0][1].error()}{more}; data.bad_files tolerates {limit}")
+    for i, flaw in found:
+        images.tolerance.note(i, flaw.where, flaw.error())
 
 
-def short_hash(plain: Any) -> str:
-    """Sixteen hexadecimal digits of plain data."""
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
+def _suspects(part: Tensor | EncodedImages, flaws: Iterable[int], used: Iterable[int]) -> list[int]:
+    """The images among those used that are known to be bad, or likely to be."""
+    if isinstance(part, EncodedImages):
+        flaws = np.flatnonzero(~part.index.sizes.all(axis=1)).tolist()
+    suspects = set(flaws)
+    return sorted(suspects.intersection(used)) if suspects else []
 
 
 def _bytes(images: ImageSet) -> int:
@@ -102,35 +112,3 @@ def _no_disk(needed: int, cache: Path) -> str:
 def _size(count: float) -> str:
     """So many bytes, in MiB or GiB."""
     return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / 2**20:.1f} MiB"
-
-
-def _decoded(images: ImageSet, tell: Tell) -> ImageSet:
-    """The set with every image decoded."""
-    train, test = images.train_images, images.test_images
-    assert isinstance(train, EncodedImages)
-    assert isinstance(test, EncodedImages)
-    arrays = _all(train, "decoding training images", tell), _all(test, "decoding test images", tell)
-    labels = images.train_labels.numpy(), images.test_labels.numpy()
-    return ImageSet.of(
-        (arrays[0], labels[0]), (arrays[1], labels[1]), images.classes, images.digest, images.bad
-    )
-
-
-def _all(part: EncodedImages, what: str, tell: Tell) -> NDArray[np.uint8]:
-    """Every image of a part, whole, uint8 [N, 3, H, W]."""
-    out = np.empty(part.shape, np.uint8)
-
-    def fill(i: int) -> None:
-        out[i] = part.whole(i)
-
-    each(fill, len(part), lambda done: tell(Progress(what, done, len(part), "images")))
-    return out
-
-
-def available_memory() -> int:
-    """Bytes of memory that can be used without swapping; unknown (no limit) outside Linux."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():
-        return sys.maxsize
-    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024

@@ -1,25 +1,31 @@
 """From a name to images: the prepared form where there is one, else the source; in memory where they fit."""
 
 import inspect
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from trickbag.data.encoded import Labelled, Source, printable
+from trickbag.data.encoded import printable
 from trickbag.data.images import ImageSet
-from trickbag.data.index import Index, load_index, save_index, survey
 from trickbag.data.names import file_name, is_placed, kind_of, place_of
-from trickbag.data.opening.cache import load_arrays, make_entry, store_arrays, write_file
-from trickbag.data.opening.holding import hold, short_hash
-from trickbag.data.opening.prepared import is_form_of, is_prepared, open_prepared, prepared_home, read_meta
-from trickbag.data.progress import Patience, Progress, Tell
+from trickbag.data.opening.cache import READERS, load_arrays, short_hash, store_arrays
+from trickbag.data.opening.holding import hold
+from trickbag.data.opening.indexed import indexed
+from trickbag.data.opening.prepared import (
+    is_form_of,
+    is_prepared,
+    made_with,
+    open_prepared,
+    prepared_home,
+    read_meta,
+)
+from trickbag.data.progress import Patience, Tell
 from trickbag.data.sources import DATASETS, Reader, find_source, source_files
 from trickbag.data.view import View
 from trickbag.errors import InputError, unknown
-
-_READERS = 2  # raise it when a reader starts to return other bytes for the same files
-_DONE = "checksums"  # written last
 
 
 def open_images(
@@ -51,13 +57,22 @@ def open_images(
         _check_fresh(home, name)
         return hold(open_prepared(home, name, bound), cache, memory_gib, tell)
     _check_place(name, root)
-    source = find_source(name, root)
+    source = find_source(name, root, bound)
     if source is None:
         return _arrays(name, read, root, bound, cache)
-    view = View(**bound)
-    indices = _indexed(source, cache, tell)
-    origin = printable(str(place_of(name, root)))
-    return hold(ImageSet.encoded(source, *indices, view, origin=origin), cache, memory_gib, tell)
+    view = View.of(bound)
+    indices = indexed(source, cache, tell)
+    images = ImageSet.encoded(source, *indices, view, origin=_origin(name, root, slow=source.slow))
+    return replace(hold(images, cache, memory_gib, tell), left_out=source.left_out)
+
+
+def _origin(name: str, root: Path | None, *, slow: bool) -> str:
+    """Where images come from that are not prepared, and that they should be where it takes long to shuffle them."""
+    place = printable(str(place_of(name, root)))
+    if not slow:
+        return place
+    source = "" if place_of(name, None) else f" --from {place}"
+    return f"{place}, which is slow in this form: trickbag data prepare {printable(name)}{source}"
 
 
 def _prepared(name: str, root: Path | None, cache: Path) -> Path | None:
@@ -70,12 +85,20 @@ def _prepared(name: str, root: Path | None, cache: Path) -> Path | None:
 
 
 def _check_fresh(home: Path, name: str) -> None:
-    """InputError where a folder or Parquet files, named by their path, have changed since they were prepared."""
+    """InputError where a folder or Parquet files, named by their path, have changed since they were prepared.
+
+    They may have been removed since. Where something else lies there, or it cannot be read, stderr hears of it.
+    """
     place, made = place_of(name, None), read_meta(home)["provenance"]
     if place is None or not place.exists() or "source" not in made:
         return
-    source = find_source(name, None)
-    if source and source.identity() != made["source"]:
+    try:
+        source = find_source(name, None, made_with(made))
+        changed = source is not None and source.identity() != made["source"]
+    except (InputError, OSError) as error:
+        print(f"trickbag: data {name}: {error}; taken as it was prepared, from {home}", file=sys.stderr)
+        return
+    if changed:
         raise InputError(
             f"data {name}: has changed since it was prepared; remove {home}, then prepare it again or read it as it is"
         )
@@ -108,7 +131,9 @@ def _bind(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) -
 def _arrays(name: str, read: Reader, root: Path | None, args: dict[str, Any], cache: Path) -> ImageSet:
     """What a reader of arrays returns, read once and kept in the cache."""
     entry = cache / f"{file_name(name)}-{_key(name, read, root, args)}"
-    return load_arrays(entry) or store_arrays(entry, read(root, **args), _provenance(name, args, root))
+    return load_arrays(entry, stamped=True) or store_arrays(
+        entry, read(root, **args), _provenance(name, args, root)
+    )
 
 
 def _key(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) -> str:
@@ -117,44 +142,10 @@ def _key(name: str, read: Reader, root: Path | None, args: Mapping[str, Any]) ->
     if name not in DATASETS:
         files.append(Path(inspect.getfile(read)).resolve())
     identity = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return short_hash([_READERS, name, args, identity])
+    return short_hash([READERS, name, args, identity])
 
 
 def _provenance(name: str, args: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
     """What an entry of the cache was made of."""
     packages = {package: version(package) for package in ("numpy", "pillow", "pyarrow")}
     return {"data set": name, "arguments": dict(args), "root": str(root), "versions": packages}
-
-
-def _indexed(source: Source, cache: Path, tell: Tell) -> tuple[Index, Index]:
-    """The indices of a source's parts, gathered once and kept in the cache."""
-    entry = cache / f"index-{short_hash([_READERS, source.identity()])}"
-    if kept := _load_indices(entry, source):
-        return kept
-    train, test = (_survey(part, name, tell) for name, part in source.parts.items())
-    if not (train.complete and test.complete):  # what cannot be read now may be readable next time
-        return train, test
-
-    def write(fresh: Path) -> None:
-        for name, index in (("train", train), ("test", test)):
-            save_index(index, fresh, name)
-        write_file(fresh / _DONE, f"{train.checksum()} {test.checksum()}".encode())
-
-    make_entry(entry, write, lambda: _load_indices(entry, source) is not None)
-    return _load_indices(entry, source) or (train, test)
-
-
-def _load_indices(entry: Path, source: Source) -> tuple[Index, Index] | None:
-    """The indices of an entry; None if there is no whole and undamaged one."""
-    try:
-        train, test = (load_index(entry, part, len(source.classes)) for part in source.parts)
-        done = (entry / _DONE).read_text()
-    except (InputError, OSError, ValueError):
-        return None
-    return (train, test) if done == f"{train.checksum()} {test.checksum()}" else None
-
-
-def _survey(part: Labelled, name: str, tell: Tell) -> Index:
-    """The index of a part, gathered now."""
-    what, count = f"looking at {name} images for the first time", len(part.images)
-    return survey(part, lambda done: tell(Progress(what, done, count, "images")))

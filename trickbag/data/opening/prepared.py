@@ -1,4 +1,4 @@
-"""The prepared form of a data set: a folder that opens at once, whatever its size.
+"""The prepared form of a data set: a folder that opens without any image being read or listed.
 
 Arrays (CIFAR and the like): an entry as `opening.cache` writes it. Encoded images: for each part one flat file
 `part.bin` with the images one behind the other, `part.offsets.npy` (int64 [N + 1], bytes), and the index
@@ -19,6 +19,7 @@ from trickbag.data.images import ImageSet
 from trickbag.data.index import Index, load_index, mapped, rises
 from trickbag.data.names import file_name, kind_of, place_of
 from trickbag.data.opening.cache import load_arrays
+from trickbag.data.sources import deciding
 from trickbag.data.view import View
 from trickbag.errors import InputError
 
@@ -77,24 +78,43 @@ def open_prepared(folder: Path, name: str, args: Mapping[str, Any]) -> ImageSet:
     if not is_form_of(folder, name):
         raise InputError(f"{folder}: holds {made['data set']}, and the recipe names {name}")
     if meta["kind"] == "encoded":
+        _check_found(folder, name, made, args)
         source, indices = open_flat(folder, tuple(meta["classes"]))
-        return ImageSet.encoded(
-            source, *indices, View(**args), digest=meta["digest"], origin=_origin(folder, made)
-        )
+        again = _reencoded(made)
+        origin = f"{printable(folder)}{again and f', {again}'}"
+        view = View.of(args)
+        return ImageSet.encoded(source, *indices, view, digest=meta["digest"], origin=origin, reencoded=again)
     if made.get("arguments") != dict(args):
         given = made.get("arguments")
         raise InputError(f"{folder}: was prepared with {given}, and the recipe has {dict(args)}")
-    images = load_arrays(folder)
+    images = load_arrays(folder, stamped=True)
     if images is None:
         raise InputError(f"{folder}: damaged; prepare the data set again")
     return images
 
 
-def _origin(folder: Path, made: Mapping[str, Any]) -> str:
-    """Where prepared images come from, and what was done to them."""
+def made_with(made: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments that a form was prepared with."""
+    arguments = made.get("arguments")
+    return arguments if isinstance(arguments, Mapping) else {}
+
+
+def _check_found(folder: Path, name: str, made: Mapping[str, Any], args: Mapping[str, Any]) -> None:
+    """InputError where other images or labels were found for a form of encoded images than `args` ask for."""
+    found, asked = (deciding(name, given) for given in (made_with(made), args))
+    if found != asked:
+        said = " and ".join(
+            ", ".join(f"data.{key}={value}" for key, value in given.items()) or "none of them"
+            for given in (found, asked)
+        )
+        raise InputError(f"{folder}: was prepared with other arguments than the recipe has: {said}")
+
+
+def _reencoded(made: Mapping[str, Any]) -> str:
+    """What was done to the images when they were prepared; empty where they are the originals."""
     again = made.get("re-encoded")
     side = again.get("short side") if isinstance(again, dict) else None
-    return f"{printable(folder)}{f', re-encoded at short side {side}' if side else ''}"
+    return f"re-encoded at short side {side}" if side else ""
 
 
 def open_flat(folder: Path, classes: tuple[str, ...]) -> tuple[Source, tuple[Index, Index]]:

@@ -11,7 +11,7 @@ from typing import Any
 from trickbag.data.encoded import Source
 from trickbag.data.names import canonical, kind_of, place_of
 from trickbag.data.prepare.reencode import Reencoding
-from trickbag.data.sources import DATASETS, FINDERS, source_files
+from trickbag.data.sources import DATASETS, FINDERS, deciding, source_files
 from trickbag.errors import InputError, unknown
 
 
@@ -21,7 +21,9 @@ class Request:
 
     name: str  # as a recipe gives it: of the catalogue, folder:PATH, parquet:PATH or hub:OWNER/NAME
     root: Path | None  # where its source is; None: it is downloaded
-    arguments: Mapping[str, Any]  # all those of a reader of arrays; none of one of encoded images
+    arguments: Mapping[
+        str, Any
+    ]  # all of a reader of arrays; of encoded images those that decide what is found
     reencoding: Reencoding | None = None
 
     @classmethod
@@ -72,16 +74,15 @@ class Request:
 
 
 def _bound(reader: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that the prepared form depends on, with their defaults.
+    """The arguments that the prepared form depends on, with their defaults where it is one of arrays.
 
-    Encoded images stay encoded, so the arguments of their readers are left to each recipe.
+    Encoded images stay encoded, so most arguments of their readers are left to each recipe.
     """
     if reader in FINDERS:
-        if given:
-            raise InputError(
-                f"{next(iter(given))}: is of no effect on preparing {reader}; say it in the recipe"
-            )
-        return {}
+        own = deciding(reader, given)
+        for key in given.keys() - own.keys():
+            raise InputError(f"{key}: is of no effect on preparing {reader}; say it in the recipe")
+        return own
     try:
         bound = inspect.signature(DATASETS[reader]).bind(None, **given)
     except TypeError as error:

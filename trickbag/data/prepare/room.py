@@ -1,15 +1,11 @@
 """Room on the disk, looked for before anything is written."""
 
-import os
 import shutil
 from pathlib import Path
 
-import numpy as np
-
-from trickbag.data.encoded import Encoded, Files, Source, Spans
+from trickbag.data.encoded import Source
 from trickbag.data.images import ImageSet
 from trickbag.data.prepare.request import Request
-from trickbag.data.sources.shards import Rows
 from trickbag.data.view import EncodedImages
 from trickbag.errors import InputError
 
@@ -33,21 +29,10 @@ def needed(request: Request, source: Source | None, images: ImageSet | None) -> 
         parts = (images.train_images, images.test_images)
         return sum(part.nbytes for part in parts if not isinstance(part, EncodedImages))
     encoded = [part.images for part in source.parts.values()] if source else []
-    original = sum(map(_bytes, encoded))
+    original = sum(images.nbytes for images in encoded)
     if request.reencoding is None:
         return original
     return min(original, request.reencoding.estimate(sum(map(len, encoded))))
-
-
-def _bytes(images: Encoded) -> int:
-    """The bytes of encoded images; 0 where that is not known without reading them."""
-    if isinstance(images, Spans):
-        return int(np.sum(images.lengths))
-    if isinstance(images, Files):
-        return sum(os.stat(images.where(i)).st_size for i in range(len(images)))
-    if isinstance(images, Rows):  # encoded images hardly shrink; what is compressed takes more than this
-        return sum(os.stat(path).st_size for path in {group.path for group in images.groups})
-    return 0
 
 
 def present(home: Path) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trickbag.data.encoded import Files, Source
+from trickbag.data.encoded import Files, Source, listed
 from trickbag.data.names import file_name
 from trickbag.data.opening.prepared import read_meta
 from trickbag.data.prepare import target
@@ -68,7 +68,8 @@ def prepare(
             return _tidy(home, made, say)
     target.check_free(home)
     root = request.root or fetch(request.name, cache / "downloads" / file_name(request.name), tell)
-    source = find_source(request.name, root)
+    source = find_source(request.name, root, request.arguments)
+    _tell_left_out(source, say)
     _check_apart(home, source)
     claim = request.claim(root)
     state = {"source": request.identity(root, source), "versions": _versions(request)}
@@ -115,6 +116,12 @@ def _is_done(
             "choose another folder with --to, or remove that one"
         )
     return target.sound(home, made, say)
+
+
+def _tell_left_out(source: Source | None, say: target.Say) -> None:
+    """Say which files of a class folder are no images by their names."""
+    if source and source.left_out:
+        say(f"left out: {listed(source.left_out)}")
 
 
 def _check_apart(home: Path, source: Source | None) -> None:

@@ -16,7 +16,8 @@ from trickbag.errors import InputError
 LOCK = ".lock"
 STATE = "preparing.json"  # what is under way here; there until the form is complete
 ENTRY = ".arrays"  # where arrays are written before their files get their place
-_CLAIM = ("data set", "arguments", "root", "re-encoded")
+_MAPPINGS = ("re-encoded", "arguments")
+_CLAIM = ("data set", "root", *_MAPPINGS)
 Say = Callable[[str], None]
 
 
@@ -58,9 +59,9 @@ def check_same(home: Path, made: Mapping[str, Any], claim: Mapping[str, Any], *,
 
 def described(claim: Mapping[str, Any]) -> str:
     """A claim in words."""
-    again, arguments = claim.get("re-encoded"), claim.get("arguments") or {}
+    again, arguments = (found if isinstance(found := claim.get(key), Mapping) else {} for key in _MAPPINGS)
     words = [str(claim.get("data set")), *(f"{key}={value}" for key, value in arguments.items())]
-    form = f" at short side {again['short side']}, quality {again['quality']}," if again else ""
+    form = f" at short side {again.get('short side')}, quality {again.get('quality')}," if again else ""
     return f"{' '.join(words)}{form} from {claim.get('root')}"
 
 
@@ -114,11 +115,13 @@ def begin(home: Path, claim: Mapping[str, Any], state: Mapping[str, Any], say: S
 def _under_way(home: Path) -> dict[str, Any] | None:
     """What an attempt that was not completed noted."""
     try:
-        state: dict[str, Any] = json.loads((home / STATE).read_text())
+        state = json.loads((home / STATE).read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
-        raise InputError(f"{home / STATE}: damaged; remove the folder, or choose another with --to") from None
+    except (OSError, ValueError, RecursionError):
+        state = None
+    if not isinstance(state, dict):
+        raise InputError(f"{home / STATE}: damaged; remove the folder, or choose another with --to")
     return state
 
 

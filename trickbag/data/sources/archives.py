@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from trickbag.data.encoded import MOST_BYTES
 from trickbag.data.sources.folder import SUFFIXES
 from trickbag.errors import InputError
 
-MOST_BYTES = 256 * 2**20  # of one encoded image: far above any of ImageNet's
 Read = Callable[[int, int], bytes]  # (length, offset) -> at most that many bytes of an archive
 
 _SUFFIXES = tuple(SUFFIXES)

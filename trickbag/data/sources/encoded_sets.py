@@ -44,10 +44,11 @@ def imagenet(
     exif: Literal["ignore", "apply"] = "ignore",
     bad_files: int = 0,
 ) -> ImageSet:
-    """ImageNet (ILSVRC 2012): the official tars, read in place, or class folders train/<wnid>/ and val/<wnid>/.
+    """ImageNet (ILSVRC 2012): the official tars, read in place, folders train/<wnid>/ and val/<wnid>/, or Parquet.
 
     They are looked for in machine.data_root=PATH. Validation images that lie flat, in val/ or in their tar, need
-    the official devkit for their classes. The prepared form opens at once: trickbag data prepare imagenet --from
+    the official devkit for their classes. Parquet is that of the hub, with classes of its own names and images in
+    its own order. The prepared form opens at once: trickbag data prepare imagenet --from
     PATH. The arguments are those of folder; by default images stay originals, and evaluation resizes the shorter
     side to 256 pixels. Set data.crop=224 to evaluate the usual centre.
     """
@@ -73,6 +74,7 @@ def tiny_imagenet(
 def parquet(
     root: Path | None,
     *,
+    label: str | None = None,
     resize: int | None = None,
     form: Literal["squares", "originals"] = "squares",
     exif: Literal["ignore", "apply"] = "ignore",
@@ -81,15 +83,18 @@ def parquet(
     """Parquet shards in the layout of the Hugging Face hub: train*.parquet, and test* or validation*.
 
     Named as parquet:PATH, or as parquet with machine.data_root=PATH. An image is a struct with its encoded
-    bytes, in column img or image; the class is an integer, in column label or the only one of type ClassLabel.
-    The arguments are those of folder.
+    bytes, in column img or image; the class is an integer.
+
+    label: the column of the class; null: label, or the only one of type ClassLabel.
+    The other arguments are those of folder.
     """
-    return seen(parquet_rows(root), View(resize, form, exif, bad_files))
+    return seen(parquet_rows(root, label), View(resize, form, exif, bad_files))
 
 
 def hub(
     root: Path | None,
     *,
+    label: str | None = None,
     resize: int | None = None,
     form: Literal["squares", "originals"] = "squares",
     exif: Literal["ignore", "apply"] = "ignore",
@@ -97,9 +102,9 @@ def hub(
 ) -> ImageSet:
     """An image data set of the Hugging Face hub, named as hub:OWNER/NAME.
 
-    Prepare it first: trickbag data prepare hub:OWNER/NAME. The arguments are those of folder.
+    Prepare it first: trickbag data prepare hub:OWNER/NAME. The arguments are those of parquet.
     """
-    return seen(parquet_rows(root), View(resize, form, exif, bad_files))
+    return seen(parquet_rows(root, label), View(resize, form, exif, bad_files))
 
 
 def seen(source: Source, view: View) -> ImageSet:

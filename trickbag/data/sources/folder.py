@@ -1,15 +1,29 @@
 """Any class folder: root/train/<class>/*.jpg and root/test or root/val, or just root/<class>/*.jpg."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from trickbag.data.encoded import Files, Labelled, Names, Source, no_images, printable
+from trickbag.data.encoded import Files, Labelled, Names, Source, listed, no_images, printable
 from trickbag.errors import InputError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+}
 
 
 def class_folder(root: Path | None) -> Source:
@@ -27,28 +41,37 @@ def class_folder(root: Path | None) -> Source:
         raise InputError(
             f"{printable(f'{test}/{name}')}: there is no class of this name in {printable(train)}"
         )
-    shown = tuple(map(printable, classes))
+    left_out = Counter[str]()
     return Source(
-        _labelled(train, classes, least=2),
-        _labelled(test, classes, present=set(test_classes)) if test else no_images(),
-        shown,
+        _labelled(train, classes, left_out, least=2),
+        _labelled(test, classes, left_out, present=set(test_classes)) if test else no_images(),
+        tuple(map(printable, classes)),
+        left_out=dict(left_out),
     )
 
 
 def _labelled(
-    home: Path, classes: Sequence[str], *, present: set[str] | None = None, least: int = 0
+    home: Path,
+    classes: Sequence[str],
+    left_out: Counter[str],
+    *,
+    present: set[str] | None = None,
+    least: int = 0,
 ) -> Labelled:
     """The files of a part with their labels, in the order of the classes, of which not all need be `present`."""
     counts = []
 
     def names() -> Iterator[str]:
         for name in classes:
-            found = sorted(_images(f"{home}/{name}")) if present is None or name in present else []
+            here = Counter[str]()
+            found = sorted(_images(f"{home}/{name}", here)) if present is None or name in present else []
             if len(found) < least:
+                beside = f", beside {listed(here)}" if here else ""
                 raise InputError(
-                    f"{printable(home / name)}: too few images for a class: {len(found)}; "
+                    f"{printable(home / name)}: too few images for a class: {len(found)}{beside}; "
                     f"at least {least} are needed"
                 )
+            left_out.update(here)
             counts.append(len(found))
             for path in found:
                 yield f"{name}/{path}"
@@ -78,8 +101,10 @@ def _subfolders(path: Path) -> list[str]:
         return sorted(entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
 
 
-def _images(home: str, below: str = "", above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[str]:
-    """The image files of a class at any depth, as paths below it; other files and hidden ones are left out.
+def _images(
+    home: str, left_out: Counter[str], below: str = "", above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[str]:
+    """The image files of a class at any depth, as paths below it; other files are counted, hidden ones are not.
 
     A million of them must not cost a million stats. InputError for a link that leads back to a folder `above`.
     """
@@ -92,6 +117,8 @@ def _images(home: str, below: str = "", above: frozenset[tuple[int, int]] = froz
             if entry.name[0] == ".":
                 continue
             if entry.is_dir():
-                yield from _images(entry.path, f"{below}{entry.name}/", above | {here})
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                yield from _images(entry.path, left_out, f"{below}{entry.name}/", above | {here})
+            elif (ending := os.path.splitext(entry.name)[1].lower()) in SUFFIXES:
                 yield below + entry.name
+            else:
+                left_out[ending] += 1

@@ -1,11 +1,12 @@
 """ImageNet (ILSVRC 2012) as it is delivered or usually extracted: tars read in place, class folders, flat val/.
 
-Each part is sorted by class, then by name, so that image ids agree between the layouts.
+Each part is sorted by class, then by name, so that image ids agree between the layouts; but for Parquet, whose
+rows stay in their order, and whose classes have names of their own.
 """
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,14 @@ from trickbag.data.sources.archives import Member, Read, check_single, is_image,
 from trickbag.data.sources.devkit import ARCHIVE as DEVKIT
 from trickbag.data.sources.devkit import validation_classes
 from trickbag.data.sources.folder import class_folder
+from trickbag.data.sources.shards import has_shards, parquet_rows
 from trickbag.errors import InputError
 
 TRAIN = "ILSVRC2012_img_train.tar"
 VALIDATION = "ILSVRC2012_img_val.tar"
-LAYOUTS = f"train/<wnid>/ or {TRAIN}; val/<wnid>/, or a flat val/ or {VALIDATION} with {DEVKIT}"
+LAYOUTS = (
+    f"train/<wnid>/ or {TRAIN}; val/<wnid>/, or a flat val/ or {VALIDATION} with {DEVKIT}; or train*.parquet"
+)
 _PAGE = "image-net.org gives the files after registration"
 _CLASS_BYTES = 8 * 2**30 - 1  # of the tar of one class
 _AT_ONCE = 8  # requests for headers: three times as fast from a cold disk
@@ -38,20 +42,24 @@ def imagenet_source(root: Path | None) -> Source:
         raise InputError(f"imagenet: {given}; give a folder with {LAYOUTS}; {_PAGE}")
     home = root.parent if root.is_file() else root
     validation = (home / "val").is_dir() or (home / VALIDATION).is_file()
+    left_out: Mapping[str, int] = {}
     if _subfolders(home / "train"):
         if not validation:
             return class_folder(home)
         source = class_folder(home / "train")
-        train, classes = source.train, source.classes
+        train, classes, left_out = source.train, source.classes, source.left_out
     elif (home / TRAIN).is_file():
         train, classes = _train_tar(home / TRAIN)
+    elif has_shards(home):
+        return parquet_rows(home)
     elif validation:
         raise InputError(f"{home}: has validation images, but no train/<wnid>/ and no {TRAIN}; {_PAGE}")
     elif len(_subfolders(home)) > 1:
         return class_folder(home)
     else:
         raise InputError(f"{home}: no ImageNet here; it can be {LAYOUTS}; {_PAGE}")
-    return Source(train, _validation(home, classes) if validation else no_images(), classes)
+    test = _validation(home, classes) if validation else no_images()
+    return Source(train, test, classes, left_out=left_out)
 
 
 def _train_tar(path: Path) -> tuple[Labelled, tuple[str, ...]]:

@@ -1,129 +1,67 @@
-"""Rows of Parquet shards as encoded images: a row group is read when one of its rows is asked for."""
+"""Parquet shards in the layout of the Hugging Face hub as an encoded data set."""
 
-import hashlib
-import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trickbag.data.encoded import Labelled, Names, Source, no_images, printable
+from trickbag.data.encoded import Labelled, Source, no_images, printable
 from trickbag.data.sources.parquet import class_labels, from_file, schema_of
+from trickbag.data.sources.rows import HELD, Group, Rows
 from trickbag.errors import InputError
 
-HELD = 2**29  # bytes of row groups that are kept: small sets as a whole; in order each group is read once
+MOST_CLASSES = 100_000  # without names; a larger label is none, and would make as many names
 
 
-class Group(NamedTuple):
-    """One row group of a shard."""
-
-    path: Path
-    number: int
-    rows: int
-    before: int  # rows of the shard before it
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The images of a part in the order of their rows; of the row groups read, the last few are kept."""
-
-    groups: Sequence[Group]
-    column: str
-    _kept: OrderedDict[int, pa.ChunkedArray] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def __len__(self) -> int:
-        """How many images."""
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def read(self, i: int) -> bytes:
-        """The bytes of row `i`; InputError where there are none."""
-        number, row = self._place(i)
-        data = self._group(number)[row].as_py()
-        if not isinstance(data, bytes):
-            raise InputError(f"{self.where(i)}: the row holds no bytes of an image")
-        return data
-
-    def where(self, i: int) -> str:
-        """The shard and the row in it."""
-        number, row = self._place(i)
-        group = self.groups[number]
-        return f"{printable(group.path)}, row {group.before + row}"
-
-    @cached_property
-    def names(self) -> Names:
-        """The names of the shards with the number of the row: train-00000-of-00005.parquet/17."""
-        return Names.of(f"{g.path.name}/{g.before + row}" for g in self.groups for row in range(g.rows))
-
-    def identity(self) -> str:
-        """A digest of the shards' paths, sizes and times of change."""
-        digest = hashlib.sha256(self.column.encode())
-        for path in dict.fromkeys(group.path for group in self.groups):
-            stat = path.stat()
-            digest.update(os.fsencode(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"))
-        return digest.hexdigest()
-
-    @cached_property
-    def _ends(self) -> NDArray[np.int64]:
-        """Where each group ends, counted in rows of the part."""
-        return np.cumsum([group.rows for group in self.groups], dtype=np.int64)
-
-    def _place(self, i: int) -> tuple[int, int]:
-        """The group of a row, and the row's number in it."""
-        number = int(np.searchsorted(self._ends, i, side="right"))
-        return number, i - int(self._ends[number]) + self.groups[number].rows
-
-    def _group(self, number: int) -> pa.ChunkedArray:
-        """The bytes of a group; threads that want the same one wait for a single reading."""
-        with self._lock:
-            if number not in self._kept:
-                self._kept[number] = self._load(self.groups[number])
-            self._kept.move_to_end(number)
-            while len(self._kept) > 1 and sum(group.nbytes for group in self._kept.values()) > HELD:
-                self._kept.popitem(last=False)
-            return self._kept[number]
-
-    def _load(self, group: Group) -> pa.ChunkedArray:
-        """Read the bytes of a group."""
-
-        def read(file: pq.ParquetFile) -> pa.ChunkedArray:
-            table = file.read_row_group(group.number, columns=[f"{self.column}.bytes"])
-            return pc.struct_field(table[self.column], "bytes")
-
-        found = from_file(group.path, read)
-        if len(found) != group.rows:
-            raise InputError(f"{printable(group.path)}: has changed since it was opened")
-        return found
-
-
-def parquet_rows(root: Path | None) -> Source:
+def parquet_rows(root: Path | None, label: str | None = None) -> Source:
     """The rows of the shards train*.parquet, and of test* or, where those have no labels, validation*, at `root`.
 
-    Rows stay in their order, since reading them in another would read every group many times. Raises
-    InputError for missing shards or columns and for labels outside the classes.
+    `label`: the column of the classes (null: `label`, or the only one of type ClassLabel). Rows stay in their
+    order, since reading them in another would read every group many times. Raises InputError for missing shards
+    or columns, for labels outside the classes, and for fewer than two of these.
     """
     train = _shards(root, "train")
-    image, label = _columns(train[0])
-    parts = _part(train, image, label), _test_part(root, image, label)
-    most = max((int(part.labels.max()) for part in parts if len(part.labels)), default=-1)
-    classes = class_labels(train[0]).get(label) or tuple(map(str, range(most + 1)))
+    columns = _columns(train[0], label)
+    parts = _part(train, *columns), _test_part(root, *columns)
+    classes = class_labels(train[0]).get(columns[1]) or _numbers(parts, columns[1])
     for part in parts:
-        wrong = np.flatnonzero((part.labels < 0) | (part.labels >= len(classes)))
-        if len(wrong):
-            i = int(wrong[0])
+        _check_labels(part, columns[1], len(classes))
+    if not len(parts[0].labels):
+        raise InputError(f"{printable(train[0])}: there are no training images in the shards")
+    if len(classes) < 2:
+        raise InputError(f"{printable(train[0])}: {columns[1]} has 1 class; at least 2 are needed")
+    shuffled = sum(part.images.nbytes for part in parts) > HELD
+    return Source(*parts, tuple(map(printable, classes)), slow=shuffled)
+
+
+def _numbers(parts: Sequence[Labelled], label: str) -> tuple[str, ...]:
+    """The names of classes that have none: their numbers."""
+    for part in parts:
+        for i in np.flatnonzero(part.labels >= MOST_CLASSES)[:1].tolist():
             raise InputError(
-                f"{part.images.where(i)}: {label} is {part.labels[i]}, outside 0 … {len(classes) - 1}"
+                f"{part.images.where(i)}: {label} is {part.labels[i]}, and the shards name no classes; "
+                f"then it must be less than {MOST_CLASSES:,}"
             )
-    return Source(*parts, classes)
+    return tuple(map(str, range(max(int(part.labels.max(initial=-1)) for part in parts) + 1)))
+
+
+def _check_labels(part: Labelled, label: str, classes: int) -> None:
+    """InputError for a label outside the classes."""
+    for i in np.flatnonzero((part.labels < 0) | (part.labels >= classes))[:1].tolist():
+        raise InputError(f"{part.images.where(i)}: {label} is {part.labels[i]}, outside 0 … {classes - 1}")
+
+
+def has_shards(root: Path) -> bool:
+    """Whether there are training shards at `root`."""
+    return any(next(root.glob(layout), None) for layout in _layouts("train"))
+
+
+def _layouts(part: str) -> tuple[str, ...]:
+    """Where the shards of a part may lie."""
+    return f"{part}*.parquet", f"{part}/*.parquet", f"*/{part}*.parquet", f"*/{part}/*.parquet"
 
 
 def _shards(root: Path | None, part: str) -> list[Path]:
@@ -133,8 +71,7 @@ def _shards(root: Path | None, part: str) -> list[Path]:
         raise InputError(f"parquet: {given}; give a folder with train*.parquet")
     if root.is_file():
         return [root] if part == "train" else []
-    layouts = (f"{part}*.parquet", f"{part}/*.parquet", f"*/{part}*.parquet", f"*/{part}/*.parquet")
-    found = next((files for layout in layouts if (files := sorted(root.glob(layout)))), [])
+    found = next((files for layout in _layouts(part) if (files := sorted(root.glob(layout)))), [])
     homes = sorted({printable(path.parent) for path in found})
     if len(homes) > 1:
         raise InputError(
@@ -147,8 +84,11 @@ def _shards(root: Path | None, part: str) -> list[Path]:
 
 def _test_part(root: Path | None, image: str, label: str) -> Labelled:
     """The test images; those of the validation part where there are none, or the hub keeps their labels back."""
-    for name in ("test", "validation"):
-        part = _part(_shards(root, name), image, label)
+    for name in ("test", "validation", "valid", "val"):
+        files = _shards(root, name)
+        if not any(label in schema_of(path).names for path in files):
+            continue
+        part = _part(files, image, label)
         if (part.labels != -1).any():
             return part
     return no_images()
@@ -185,17 +125,24 @@ def _sizes(metadata: pq.FileMetaData) -> list[int]:
     return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
 
-def _columns(path: Path) -> tuple[str, str]:
+def _columns(path: Path, label: str | None) -> tuple[str, str]:
     """The columns of images and labels; InputError where they cannot be told."""
     schema, classes = schema_of(path), class_labels(path)
     images = [name for name in ("img", "image") if name in schema.names and _holds_bytes(schema.field(name))]
     images = images[:1] or [column.name for column in schema if _holds_bytes(column)]
-    labels = ["label"] if "label" in schema.names else [name for name in classes if name in schema.names]
+    usual = ["label"] if "label" in schema.names else [name for name in classes if name in schema.names]
+    labels = usual if label is None else [name for name in schema.names if name == label]
     if len(images) == len(labels) == 1:
         return images[0], labels[0]
+    if len(images) == 1 and len(labels) > 1:
+        raise InputError(
+            f"{printable(path)}: has several columns of classes, {', '.join(labels)}; "
+            f"choose one, as data.label={labels[0]}"
+        )
+    wanted = "'label' or the only one of type ClassLabel" if label is None else f"data.label={label}"
     raise InputError(
         f"{printable(path)}: has the columns {', '.join(schema.names)}; needed are one of images (struct with "
-        "bytes) and one of labels, 'label' or the only one of type ClassLabel"
+        f"bytes) and one of labels, {wanted}"
     )
 
 

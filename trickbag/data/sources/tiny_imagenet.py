@@ -1,4 +1,4 @@
-"""Tiny ImageNet (Stanford's CS231n): 200 classes of 64×64 images, from the official zip or its folder.
+"""Tiny ImageNet (Stanford's CS231n): 200 classes of 64×64 images, from the official zip or its folder, or Parquet.
 
 The official test images have no labels, so the validation part is the test part.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from trickbag.data.encoded import Encoded, Files, Labelled, Names, Source
 from trickbag.data.sources.archives import is_image
+from trickbag.data.sources.shards import has_shards, parquet_rows
 from trickbag.data.sources.zipped import Zipped, zip_members
 from trickbag.errors import InputError
 
@@ -31,14 +32,17 @@ def tiny_imagenet_source(root: Path | None) -> Source:
         given = "machine.data_root is not set" if root is None else f"{root} does not exist"
         raise InputError(f"tiny_imagenet: {given}; give {ARCHIVE} from {_PAGE}, or its folder")
     if root.is_file():
-        return _from_zip(root)
+        return parquet_rows(root) if root.suffix == ".parquet" else _from_zip(root)
     for folder in (root / FOLDER, root):
         if (folder / _CLASSES).is_file():
             return _from_folder(folder)
     if (root / ARCHIVE).is_file():
         return _from_zip(root / ARCHIVE)
+    if has_shards(root):
+        return parquet_rows(root)
     raise InputError(
-        f"{root}: holds neither {ARCHIVE} nor {FOLDER}/ with {_CLASSES}; the archive is at {_PAGE}"
+        f"{root}: holds neither {ARCHIVE} nor {FOLDER}/ with {_CLASSES}, nor train*.parquet; "
+        f"the archive is at {_PAGE}"
     )
 
 

@@ -35,7 +35,8 @@ def unpickle(data: bytes, where: str) -> dict[bytes, Any]:
     try:
         content: dict[bytes, Any] = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
     except Exception as error:  # broken pickles raise nearly everything
-        raise InputError(f"{where}: refused to unpickle: {error}; use the official file") from error
+        said = str(error) or type(error).__name__
+        raise InputError(f"{where}: refused to unpickle: {said}; use the official file") from error
     if not isinstance(content, dict):
         raise InputError(f"{where}: holds no dictionary; use the official file")
     return content

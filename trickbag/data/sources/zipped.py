@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trickbag.data.encoded import Names, Spans
-from trickbag.data.sources.archives import MOST_BYTES, check_single, is_safe
+from trickbag.data.encoded import MOST_BYTES, Names, Spans
+from trickbag.data.sources.archives import check_single, is_safe
 from trickbag.errors import InputError
 
 _HEADER = struct.Struct(

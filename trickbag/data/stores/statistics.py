@@ -4,16 +4,19 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from trickbag.data.images import ImageSet
+from trickbag.data.opening.cache import write_file
 from trickbag.data.stores.loading import loaded
 from trickbag.data.stores.store import chunks
 from trickbag.data.stores.stream import centres
-from trickbag.data.view import EncodedImages
+from trickbag.data.tolerance import Flaw, Flaws
+from trickbag.data.view import DECODERS, EncodedImages
 from trickbag.errors import InputError
 from trickbag.rng import Streams
 
@@ -34,21 +37,48 @@ def channel_statistics(
     ids = _some(ids, max(1, MOST_PIXELS // (height * width)))
     if cache is None or not isinstance(images.train_images, EncodedImages):
         return _statistics(images, ids, threads)
-    view = images.train_images.view
-    what = repr((images.digest, images.size, view.exif, view.bad_files)).encode() + ids.numpy().tobytes()
+    return _kept(images, images.train_images, ids, cache, threads)
+
+
+def _kept(
+    images: ImageSet, part: EncodedImages, ids: Tensor, cache: Path, threads: int | None
+) -> tuple[Tensor, Tensor]:
+    """The statistics of exactly the images `ids` of the training part, from `cache` where they are there.
+
+    The bad files among them count for this run as if they had just been decoded.
+    """
+    what = repr((DECODERS, images.digest, images.size, part.view.exif)).encode() + ids.numpy().tobytes()
     path = cache / f"statistics-{hashlib.sha256(what).hexdigest()[:16]}.json"
-    if not path.exists():
-        mean, sd = _statistics(images, ids, threads)
-        _keep(path, json.dumps([mean.tolist(), sd.tolist()]))
-    mean, sd = torch.tensor(json.loads(path.read_text()), dtype=torch.float64)
+    if (known := _read(path, images.channels)) is not None:
+        mean, sd, bad = known
+        for i, why in bad.items():
+            flaw = Flaw(part.encoded.where(i), why)
+            part.bad.note(i, flaw.where, flaw.error())
+        return mean, sd
+    flaws = Flaws(part.bad)
+    mean, sd = _statistics(replace(images, train_images=replace(part, bad=flaws)), ids, threads)
+    if all(part.is_as_indexed(i) for i in flaws.found):  # else it may be readable next time
+        _write(path, {"mean": mean.tolist(), "sd": sd.tolist(), "bad": flaws.found})
     return mean, sd
 
 
-def _keep(path: Path, text: str) -> None:
+def _read(path: Path, channels: int) -> tuple[Tensor, Tensor, dict[int, str]] | None:
+    """Mean, sd and the bad files of a cached file; None where it is missing or damaged."""
+    try:
+        plain = json.loads(path.read_text())
+        mean, sd = (torch.tensor(plain[name], dtype=torch.float64) for name in ("mean", "sd"))
+        bad = {int(i): str(why) for i, why in plain["bad"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    sound = mean.shape == sd.shape == (channels,) and bool((sd > 0).all())
+    return (mean, sd, bad) if sound else None
+
+
+def _write(path: Path, plain: dict[str, object]) -> None:
     """Write a file whole; several processes may do it at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{id(text)}.{os.getpid()}")
-    temporary.write_text(text)
+    temporary = path.with_suffix(f".{id(plain)}.{os.getpid()}")
+    write_file(temporary, json.dumps(plain).encode())
     temporary.replace(path)
 
 
