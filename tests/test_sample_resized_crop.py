@@ -7,7 +7,6 @@ from torchvision.transforms.v2 import functional as reference
 
 from trickbag.data.sample.resized_crop import (
     RandomResizedCrop,
-    _fallback_box,
     random_boxes,
     resized_crop,
     resized_crop_batched,
@@ -106,7 +105,6 @@ def test_the_fallback_is_torchvisions(height, width):
     transform = v2.RandomResizedCrop(8, scale=(90.0, 100.0))
     params = transform.make_params([torch.empty(1, height, width)])
     expected = tuple(params[name] for name in ("top", "left", "height", "width"))
-    assert _fallback_box(height, width, (3 / 4, 4 / 3)) == expected
     boxes = boxes_of(5, height, width, scale=(90.0, 100.0))
     assert boxes.tolist() == [list(expected)] * 5
 

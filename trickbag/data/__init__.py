@@ -8,7 +8,7 @@ from trickbag.data.sample import SAMPLE_OPERATIONS, SampleOperation, told
 from trickbag.data.sources import DATASETS, Reader
 from trickbag.data.split import limit, split
 from trickbag.data.stores.statistics import channel_statistics
-from trickbag.data.stores.store import MemoryStore, Store, centre_crop
+from trickbag.data.stores.store import MemoryStore, Store, centre_crop, on_device
 from trickbag.data.stores.stream import StreamStore
 from trickbag.data.view import EncodedImages
 
@@ -30,6 +30,7 @@ __all__ = [
     "is_placed",
     "kind_of",
     "limit",
+    "on_device",
     "open_images",
     "split",
     "told",

@@ -4,8 +4,11 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import ceil
+from pathlib import Path
 
 BLOCK = 32  # images that a thread takes at a time
+OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # Linux's control groups, cgroups(7)
 
 
 def each(work: Callable[[int], None], count: int, tell: Callable[[int], None] = lambda done: None) -> None:
@@ -34,5 +37,31 @@ def each(work: Callable[[int], None], count: int, tell: Callable[[int], None] = 
 
 
 def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use: those it is bound to, or as many as its container has the time of."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([cores, *map(ceil, _quotas())])
+
+
+def _quotas() -> list[float]:
+    """The cores' worth of time that each control group around this process leaves it; version 2 or 1."""
+    try:
+        own = [line.split(":", 2) for line in OWN_GROUPS.read_text().splitlines()]
+    except OSError:
+        return []
+    found = []
+    for _, controllers, path in own:
+        if not controllers or "cpu" in controllers.split(","):
+            home = GROUPS / "cpu" if controllers else GROUPS
+            found += [_quota(home / str(group)[1:]) for group in (Path(path), *Path(path).parents)]
+    return [quota for quota in found if quota]
+
+
+def _quota(group: Path) -> float | None:
+    """The quota of a control group; None where it has none, or is not to be seen from inside a container."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            quota, period = " ".join((group / name).read_text() for name in names).split()
+            return None if quota in ("max", "-1") else int(quota) / int(period)
+        except (OSError, ValueError):
+            continue
+    return None

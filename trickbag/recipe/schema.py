@@ -194,7 +194,10 @@ class Machine(Frozen):
         "the free memory.",
     )
     loaders: int | None = Field(
-        None, ge=1, description="Threads that decode streamed images; null: as many as the cores allow."
+        None,
+        ge=1,
+        description="Threads that decode streamed images, of each run; null: a thread per core, shared out among "
+        "the runs side by side.",
     )
     keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
     checkpoint_seconds: float = Field(

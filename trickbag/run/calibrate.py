@@ -1,7 +1,9 @@
 """How long the runs of a plan will take, from a few steps of every recipe; nothing is written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import cycle, repeat
 from pathlib import Path
 from time import perf_counter
 
@@ -10,7 +12,8 @@ import torch
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, leaves, validate
 from trickbag.records.plan import Arm, Plan
-from trickbag.train import Session, build_session, epoch_order, feed, own_place, resolve, train_step
+from trickbag.run.driver import share
+from trickbag.train import Fed, Session, build_session, epoch_order, feed, own_place, resolve, train_step
 
 WARM_UP = 2  # steps; the first ones allocate memory and choose kernels
 LEAST, MOST = 3, 50  # steps that are timed
@@ -33,9 +36,11 @@ class _Cost:
 def calibrate(plan: Plan, machine: Machine, base: Path, tell: Tell = lambda done, total: None) -> Seconds:
     """Seconds that a run of each arm will take on this machine with nothing beside it.
 
-    Every distinct recipe is built and timed for a fraction of a second; `tell` hears how many are done. A
-    student is timed without its teacher, whose forward passes are added. Compilation is not in it.
+    Every distinct recipe is built and timed for a fraction of a second; `tell` hears how many are done. A student is
+    timed without its teacher, whose forward passes are added. Images are streamed by as many threads as a run will
+    have beside the others. Compilation is not in it.
     """
+    machine = share(machine, len(plan.runs))
     torch.set_num_threads(machine.threads)
     known, found = dict[str, _Cost](), dict[tuple[str, str], float]()
     for done, arm in enumerate(plan.arms):
@@ -70,10 +75,10 @@ def _time(recipe: Recipe, machine: Machine, base: Path) -> _Cost:
     resolved = resolve(recipe, machine, base)
     started = perf_counter()
     session = build_session(resolved, 0, machine)
-    batches = epoch_order(session, 0)
-    _steps(session, batches, WARM_UP, 0.0)
-    startup = perf_counter() - started
-    per_step = _steps(session, batches, LEAST, SECONDS)
+    with closing(feed(session, zip(repeat(0), cycle(epoch_order(session, 0))))) as images:
+        _steps(session, images, WARM_UP, 0.0)
+        startup = perf_counter() - started
+        per_step = _steps(session, images, LEAST, SECONDS)
     per_image = per_step / recipe.budget.batch_size
     evaluations = recipe.budget.epochs if recipe.budget.evaluate == "every_epoch" else 1
     evaluated = evaluations * len(resolved.validation_ids) + len(resolved.images.test_labels)
@@ -81,11 +86,11 @@ def _time(recipe: Recipe, machine: Machine, base: Path) -> _Cost:
     return _Cost(seconds, per_image, resolved.total_steps * recipe.budget.batch_size)
 
 
-def _steps(session: Session, batches: torch.Tensor, least: int, seconds: float) -> float:
-    """Train for some steps; mean seconds per step."""
+def _steps(session: Session, images: Iterator[Fed], least: int, seconds: float) -> float:
+    """Train on the next images for some steps; mean seconds per step."""
     started, count = session.clock.now(), 0
     while count < least or (count < MOST and session.clock.now() - started < seconds):
-        train_step(session, *feed(session, [(0, batches[count % len(batches)])]))
+        train_step(session, next(images))
         count += 1
     return (session.clock.now() - started) / count
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from trickbag.data.threads import available_cores
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
@@ -19,7 +20,7 @@ from trickbag.run.state import AGAIN, Show, Tracker, seconds_of
 from trickbag.run.worker import work
 from trickbag.train import device_of
 
-__all__ = ["AGAIN", "as_planned", "run_study", "workers"]
+__all__ = ["AGAIN", "as_planned", "run_study", "share", "workers"]
 
 DEATHS = 3  # a run whose worker died so often is recorded as died
 
@@ -36,7 +37,8 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     with study_lock(folder):
         tracker = Tracker(folder, plan)
         _forget_machine_trouble(tracker)
-        engine = LocalEngine(workers(machine), work, folder, machine, os.getpid(), threads=machine.threads)
+        each = share(machine, len(plan.runs) - len(tracker.records))
+        engine = LocalEngine(workers(machine), work, folder, each, os.getpid(), threads=machine.threads)
         try:
             _drive(tracker, engine, show)
         finally:
@@ -48,8 +50,15 @@ def workers(machine: Machine) -> int:
     """Runs side by side: as asked for, or one per `threads` cores (one in all on a GPU)."""
     if machine.workers:
         return machine.workers
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // machine.threads) if machine.device == "cpu" else 1
+    return max(1, available_cores() // machine.threads) if machine.device == "cpu" else 1
+
+
+def share(machine: Machine, runs: int) -> Machine:
+    """The machine as each of so many runs has it: the cores that decode images are shared out among those at work."""
+    if machine.loaders:
+        return machine
+    at_work = max(1, min(runs, workers(machine)))
+    return machine.model_copy(update={"loaders": max(1, available_cores() // at_work)})
 
 
 def as_planned(plan: Plan, machine: Machine) -> Machine:

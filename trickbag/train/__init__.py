@@ -4,7 +4,7 @@ from trickbag.train.catalogue import CATALOGUE, find_own, is_own
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits, class_accuracy, is_imbalanced
 from trickbag.train.lap import lap, start_session
-from trickbag.train.loop import Outcome, Watch, epoch_order, feed, train, train_step
+from trickbag.train.loop import Fed, Outcome, Watch, epoch_order, feed, train, train_step
 from trickbag.train.resolve import device_of, open_data, resolve
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
@@ -15,6 +15,7 @@ from trickbag.train.weights import save_weights
 __all__ = [
     "CATALOGUE",
     "Bits",
+    "Fed",
     "Outcome",
     "Resolved",
     "Session",

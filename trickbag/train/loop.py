@@ -1,9 +1,10 @@
 """The loop: straight down the page, the whole step visible, nothing optional in it but the seams."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import tee
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from trickbag.data import on_device
 from trickbag.records.run import EpochRow
 from trickbag.rng import numbered
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
@@ -35,7 +37,7 @@ class Fed(NamedTuple):
     """The images of one step, as the store serves them."""
 
     epoch: int
-    ids: Tensor  # int64 [B], `numbered` where some repeat
+    ids: Tensor  # int64 [B], `numbered` where some repeat, on the device
     x: Tensor  # uint8 or float32 [B, C, H, W] on the [0, 255] scale
     y: Tensor  # int64 [B]
 
@@ -99,7 +101,7 @@ def train_epoch(session: Session, watch: Watch) -> bool:
 
 
 def epoch_order(session: Session, epoch: int) -> Tensor:
-    """Image ids of an epoch's batches, int64 [steps, batch]; a last partial batch is left out."""
+    """Image ids of an epoch's batches, int64 [steps, batch], on the CPU; a last partial batch is left out."""
     train_ids, batch = session.resolved.train_ids, session.recipe.budget.batch_size
     shuffle = torch.from_numpy(session.streams.numpy("order", epoch).permutation(len(train_ids)))
     steps, ids = session.resolved.steps_per_epoch, train_ids[shuffle]
@@ -107,16 +109,20 @@ def epoch_order(session: Session, epoch: int) -> Tensor:
         ids = change(epoch, ids)
     if session.order:
         ids = numbered(ids)
-    return ids[: steps * batch].view(steps, batch).to(session.device)
+    return ids[: steps * batch].view(steps, batch)
 
 
-def feed(session: Session, steps: Sequence[tuple[int, Tensor]]) -> Iterator[Fed]:
-    """The images of each step (epoch, image ids int64 [B]), with the time that was waited for them noted."""
-    with closing(session.store.batches(steps)) as batches:
+def feed(session: Session, steps: Iterable[tuple[int, Tensor]]) -> Generator[Fed]:
+    """The images of each step (epoch, image ids int64 [B] on the CPU), with the time waited for them noted.
+
+    The steps may have no end: they are taken as they are needed, by a store that works ahead somewhat before.
+    """
+    steps, ahead = tee(steps)
+    with closing(session.store.batches(ahead)) as batches:
         for epoch, ids in steps:
             with session.clock.waiting():
                 x, y = next(batches)
-            yield Fed(epoch, ids, x, y)
+            yield Fed(epoch, on_device(ids, session.device), x, y)
 
 
 def train_step(session: Session, fed: Fed) -> None:

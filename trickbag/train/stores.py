@@ -16,7 +16,7 @@ def build_stores(
     Both are normalised by the training images alone; or by the `statistics` that a pretrained network knows.
     """
     images = resolved.images
-    known = statistics or channel_statistics(images, resolved.train_ids, machine.cache)
+    known = statistics or channel_statistics(images, resolved.train_ids, machine.cache, machine.loaders)
     train = _store(images.train_images, images.train_labels, known, resolved, machine, device)
     return train, _store(images.test_images, images.test_labels, known, resolved, machine, device)
 

@@ -1,6 +1,5 @@
 """Looking at all the images of a data set, with threads, from where it was left off."""
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ from trickbag.data.check.ledger import Ledger, Seen, Stretch
 from trickbag.data.check.look import Look, looker
 from trickbag.data.images import ImageSet
 from trickbag.data.progress import Progress, Tell
+from trickbag.data.threads import available_cores
 
 PARTS = ("train", "test")
 STRETCH = 1024  # images between two entries of the ledger
@@ -25,7 +25,7 @@ def look_through(
         if stretch.part in seen and _fits(stretch, len(parts[stretch.part])):
             seen[stretch.part].note(stretch)
     before = _tell(seen, tell)
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or available_cores()) as pool:
         for part, held in parts.items():
             look = looker(held)
             for numbers in _unseen(seen[part]):

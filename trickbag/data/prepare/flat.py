@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from trickbag.data.decoding.header import header
 from trickbag.data.encoded import Encoded
 from trickbag.data.progress import Progress, Tell
+from trickbag.data.threads import available_cores
 from trickbag.errors import InputError
 
 FACTS = np.dtype([("end", "<i8"), ("size", "<i4", 2), ("orientation", "u1"), ("sha256", "u1", 32)])
@@ -141,7 +142,7 @@ def _to_disk(file: IO[bytes]) -> None:
 
 def in_order(work: Callable[[A], B], items: Iterable[A]) -> Generator[B]:
     """The results of `work`, done by threads, in the order of the items, a bounded number ahead."""
-    threads = os.cpu_count() or 1
+    threads = available_cores()
     waiting: deque[Future[B]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

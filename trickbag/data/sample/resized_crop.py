@@ -55,18 +55,25 @@ def random_boxes(
 
     The images have one size, or each its own (int64 [B]). The first of ten tries (area uniform, aspect ratio
     log-uniform) that fits into the image is taken; if none does, the largest centre box whose aspect ratio is
-    allowed.
+    allowed. Nothing is read back from the device of the draws, nor written to it.
     """
-    height, width = (torch.as_tensor(side, device=uniform.device).reshape(-1, 1) for side in (height, width))
-    tries = random_sides(uniform, height, width, scale, ratio)
-    whole = torch.cat([height, width], 1).double()
+    whole = torch.stack([_per_image(side, uniform) for side in (height, width)], 1)
+    tries = random_sides(uniform, whole[:, :1], whole[:, 1:], scale, ratio)
     fits = ((tries > 0) & (tries <= whole[:, None])).all(2)
     first = fits.byte().argmax(1)
     sides = tries[torch.arange(len(uniform), device=uniform.device), first]
     corners = (uniform[:, 2 * _TRIES :].double() * (whole - sides + 1)).floor()
-    boxes = torch.cat([corners, sides], 1).long()
-    fallback = [_fallback_box(h, w, ratio) for h, w in torch.cat([height, width], 1).tolist()]
-    return torch.where(fits.any(1, keepdim=True), boxes, torch.tensor(fallback, device=uniform.device))
+    boxes = torch.where(
+        fits.any(1, keepdim=True), torch.cat([corners, sides], 1), _centre_boxes(whole, ratio)
+    )
+    return boxes.long()
+
+
+def _per_image(side: int | Tensor, uniform: Tensor) -> Tensor:
+    """A side of each image, float64 [B], beside its draws [B, 22]."""
+    if isinstance(side, Tensor):
+        return side.double()
+    return torch.full((len(uniform),), side, dtype=torch.float64, device=uniform.device)
 
 
 def random_sides(
@@ -78,7 +85,7 @@ def random_sides(
 ) -> Tensor:
     """Whole (height, width), float64 [B, 10, 2], of ten boxes per image; `ratio` is width / height.
 
-    The images have one size, or each its own (int64 [B, 1]).
+    The images have one size, or each its own (float64 [B, 1]).
     """
     u = uniform.double()
     area = height * width * (scale[0] + (scale[1] - scale[0]) * u[:, :_TRIES])
@@ -87,14 +94,13 @@ def random_sides(
     return torch.stack([(area / aspect).sqrt().round(), (area * aspect).sqrt().round()], 2)
 
 
-def _fallback_box(height: int, width: int, ratio: tuple[float, float]) -> tuple[int, int, int, int]:
-    """The centre box (top, left, height, width) of an image that no try fits."""
-    h, w = height, width
-    if width / height < ratio[0]:
-        h = round(width / ratio[0])
-    elif width / height > ratio[1]:
-        w = round(height * ratio[1])
-    return (height - h) // 2, (width - w) // 2, h, w
+def _centre_boxes(whole: Tensor, ratio: tuple[float, float]) -> Tensor:
+    """The centre boxes (top, left, height, width), float64 [B, 4], of images (height, width) that no try fits."""
+    height, width = whole.unbind(1)
+    h = torch.where(width / height < ratio[0], (width / ratio[0]).round(), height)
+    w = torch.where(width / height > ratio[1], (height * ratio[1]).round(), width)
+    sides = torch.stack([h, w], 1)
+    return torch.cat([((whole - sides) / 2).floor(), sides], 1)
 
 
 def resized_crop(x: Tensor, boxes: Tensor, height: int, width: int) -> Tensor:

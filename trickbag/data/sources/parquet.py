@@ -1,7 +1,6 @@
 """Image data sets as Parquet files in the Hugging Face layout: image struct{bytes, path}, integer labels."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from trickbag.data.decoding.decode import Pixels, decode
 from trickbag.data.encoded import printable
+from trickbag.data.threads import available_cores
 from trickbag.errors import InputError
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ def _read_file(
         ) from error
     out = np.empty((len(images), 3, height, width), np.uint8)
     read = partial(_image, path=path, images=images, height=height, width=width)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         for row, pixels in enumerate(pool.map(read, range(len(images)))):
             out[row] = pixels.transpose(2, 0, 1)
     return out, labels

@@ -39,7 +39,8 @@ def loaded(
     threads with the image that each is at.
     """
     threads = threads or available_cores()
-    buffers, stop, ahead = _Buffers(size, device), threading.Event(), deque[_Batch]()
+    copies = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    buffers, stop, ahead = _Buffers(size, device, copies), threading.Event(), deque[_Batch]()
     pool = ThreadPoolExecutor(threads, _NAME)
     try:
         for job in jobs:
@@ -87,10 +88,14 @@ def _finish(batch: _Batch, buffers: "_Buffers") -> Generator[tuple[Tensor, Job]]
 
 @dataclass(frozen=True, eq=False)
 class _Buffers:
-    """Memory for batches, used again and again; for a CUDA device pinned, and copied while others go on."""
+    """Memory for batches, used again and again; for a CUDA device pinned, and copied on a stream of its own.
+
+    So a batch travels while the device still computes what it was given before.
+    """
 
     size: tuple[int, int]
     device: torch.device
+    _copies: torch.cuda.Stream | None
     _free: deque[tuple[Tensor, torch.cuda.Event | None]] = field(default_factory=deque)
 
     def take(self, count: int) -> Tensor:
@@ -105,10 +110,13 @@ class _Buffers:
 
     def serve(self, memory: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
         """The batch in this memory, on the device; and where it is copied, what tells the end of that."""
-        x, copied = memory.to(self.device, non_blocking=True), None
-        if self.device.type == "cuda":
-            copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            copied.record(torch.cuda.current_stream(self.device))
+        if self._copies is None:
+            return memory.to(self.device).permute(0, 3, 1, 2), None
+        with torch.cuda.stream(self._copies):
+            x = memory.to(self.device, non_blocking=True)
+        copied, user = self._copies.record_event(), torch.cuda.current_stream(self.device)
+        user.wait_event(copied)
+        x.record_stream(user)  # else the copies' next batch could take its place while it is still read
         return x.permute(0, 3, 1, 2), copied
 
     def give(self, memory: Tensor, copied: torch.cuda.Event | None) -> None:

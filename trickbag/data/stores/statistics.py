@@ -24,20 +24,25 @@ MOST_PIXELS = 2**29  # 8,192 images of 256×256: the mean is known to a third of
 _CHUNK_BYTES = 2**20  # of uint8 images: 8 MiB in float64
 
 
-def channel_statistics(images: ImageSet, ids: Tensor, cache: Path | None = None) -> tuple[Tensor, Tensor]:
+def channel_statistics(
+    images: ImageSet, ids: Tensor, cache: Path | None = None, threads: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean and population sd per channel, float64 [C] on the [0, 255] scale, of the training images `ids` alone.
 
-    Of large sets a random part is taken, the same however the images are held. What was decoded for it is
-    kept in `cache`. Sums of integers below 2^53 are exact in float64, so the order of the ids changes no digit.
+    Of large sets a random part is taken, the same however the images are held. Encoded ones are decoded by
+    `threads` threads (null: one per core), and what comes of it is kept in `cache`. Sums of integers below 2^53 are
+    exact in float64, so the order of the ids changes no digit.
     """
     height, width = images.size
     ids = _some(ids, max(1, MOST_PIXELS // (height * width)))
     if cache is None or not isinstance(images.train_images, EncodedImages):
-        return _statistics(images, ids)
-    return _kept(images, images.train_images, ids, cache)
+        return _statistics(images, ids, threads)
+    return _kept(images, images.train_images, ids, cache, threads)
 
 
-def _kept(images: ImageSet, part: EncodedImages, ids: Tensor, cache: Path) -> tuple[Tensor, Tensor]:
+def _kept(
+    images: ImageSet, part: EncodedImages, ids: Tensor, cache: Path, threads: int | None
+) -> tuple[Tensor, Tensor]:
     """The statistics of exactly the images `ids` of the training part, from `cache` where they are there.
 
     The bad files among them count for this run as if they had just been decoded.
@@ -51,7 +56,7 @@ def _kept(images: ImageSet, part: EncodedImages, ids: Tensor, cache: Path) -> tu
             part.bad.note(i, flaw.where, flaw.error())
         return mean, sd
     flaws = Flaws(part.bad)
-    mean, sd = _statistics(replace(images, train_images=replace(part, bad=flaws)), ids)
+    mean, sd = _statistics(replace(images, train_images=replace(part, bad=flaws)), ids, threads)
     if all(part.is_as_indexed(i) for i in flaws.found):  # else it may be readable next time
         _write(path, {"mean": mean.tolist(), "sd": sd.tolist(), "bad": flaws.found})
     return mean, sd
@@ -84,11 +89,11 @@ def _some(ids: Tensor, count: int) -> Tensor:
     return ids[Streams(0).images(0, ids).bits("statistics")[:, 0].argsort()[:count]].sort().values
 
 
-def _statistics(images: ImageSet, ids: Tensor) -> tuple[Tensor, Tensor]:
+def _statistics(images: ImageSet, ids: Tensor, threads: int | None) -> tuple[Tensor, Tensor]:
     """The statistics of exactly the images `ids`."""
     pixels = images.size[0] * images.size[1]
     total, squares = torch.zeros(2, images.channels, dtype=torch.float64)
-    for chunk in _chunks(images, ids, max(1, _CHUNK_BYTES // (images.channels * pixels))):
+    for chunk in _chunks(images, ids, max(1, _CHUNK_BYTES // (images.channels * pixels)), threads):
         values = chunk.double()
         total += values.sum((0, 2, 3))
         squares += values.square_().sum((0, 2, 3))
@@ -99,12 +104,12 @@ def _statistics(images: ImageSet, ids: Tensor) -> tuple[Tensor, Tensor]:
     return total / count, variance.sqrt()
 
 
-def _chunks(images: ImageSet, ids: Tensor, count: int) -> Iterator[Tensor]:
+def _chunks(images: ImageSet, ids: Tensor, count: int, threads: int | None) -> Iterator[Tensor]:
     """The images `ids`, uint8 [B, C, H, W], some at a time; encoded ones are decoded ahead by threads."""
     if isinstance(images.train_images, Tensor):
         yield from (images.some(chunk) for chunk in chunks(ids, count))
         return
     height, width = images.size
     jobs = (centres(images.train_images, chunk, height, width) for chunk in chunks(ids, count))
-    for x, _ in loaded(jobs, (height, width), threads=None, device=torch.device("cpu")):
+    for x, _ in loaded(jobs, (height, width), threads=threads, device=torch.device("cpu")):
         yield x

@@ -11,7 +11,7 @@ from trickbag.data.sample import SampleOperation
 from trickbag.errors import InputError
 from trickbag.rng import Streams, images_of
 
-Step = tuple[int, Tensor]  # epoch, and image ids int64 [B], `numbered` where some repeat
+Step = tuple[int, Tensor]  # epoch, and image ids int64 [B] on the CPU, `numbered` where some repeat
 
 
 class Store(Protocol):
@@ -37,7 +37,7 @@ class Store(Protocol):
         """
 
     def evaluation_batches(self, ids: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image of `ids` once, in order, cut to the centre square, with its label."""
+        """Every image of `ids` (int64 [N], on the CPU) once, in order, cut to the centre square, with its label."""
 
     def normalise(self, x: Tensor) -> Tensor:
         """(x - mean) / sd as float32, for images on the [0, 255] scale."""
@@ -88,9 +88,9 @@ class MemoryStore:
 
     def batch(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The images uint8 [B, C, H, W] and labels int64 [B] of `ids` (int64 [B], on any device)."""
-        ids, device = ids.to(self.images.device), self.mean.device
+        ids, device = on_device(ids, self.images.device), self.mean.device
         images, labels = self.images.index_select(0, ids), self.labels.index_select(0, ids)
-        return images.to(device), labels.to(device)
+        return on_device(images, device), on_device(labels, device)
 
     def evaluation_batches(self, ids: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image of `ids` once, in order, as `batch` gives them, cut to the centre square."""
@@ -101,6 +101,13 @@ class MemoryStore:
     def normalise(self, x: Tensor) -> Tensor:
         """(x - mean) / sd as float32, for uint8 or float32 images on the [0, 255] scale."""
         return normalised(x, self.mean, self.sd, self.channels_last)
+
+
+def on_device(x: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device. On its way to CUDA it is pinned: a copy from other memory waits for all work there."""
+    if x.device.type == "cpu" and device.type == "cuda":
+        return x.pin_memory().to(device, non_blocking=True)
+    return x.to(device)
 
 
 def fits(size: int, device: torch.device) -> bool:

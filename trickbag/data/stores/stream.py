@@ -15,7 +15,7 @@ from trickbag.data.sample import SampleOperation
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
 from trickbag.data.stores.loading import Job, loaded
-from trickbag.data.stores.store import Step, Store, check_crop, chunks, normalised
+from trickbag.data.stores.store import Step, Store, check_crop, chunks, normalised, on_device
 from trickbag.data.view import EncodedImages
 from trickbag.rng import Streams, images_of
 
@@ -72,13 +72,13 @@ class StreamStore:
     def batches(self, steps: Iterable[Step]) -> Generator[tuple[Tensor, Tensor]]:
         """For each step its images and labels, on the device."""
         height, width = ((self.cut and self.cut.size) or side for side in self.images.side)
-        jobs = (self._drawn(epoch, numbers.cpu(), height, width) for epoch, numbers in steps)
+        jobs = (self._drawn(epoch, numbers, height, width) for epoch, numbers in steps)
         yield from self._served(jobs, height, width)
 
     def evaluation_batches(self, ids: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image of `ids` once, in order, cut to the centre square, with its label."""
         height, width = (self.crop or side for side in self.images.side)
-        jobs = (centres(self.images, chunk, height, width) for chunk in chunks(ids.cpu(), batch_size))
+        jobs = (centres(self.images, chunk, height, width) for chunk in chunks(ids, batch_size))
         yield from self._served(jobs, height, width)
 
     def normalise(self, x: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class StreamStore:
         made = loaded(jobs, (height, width), threads=self.threads, device=self.device)
         with closing(made):
             for x, job in made:
-                yield x.contiguous() if self.more else x, self.labels[job.ids].to(self.device)
+                yield x.contiguous() if self.more else x, on_device(self.labels[job.ids], self.device)
 
     def _drawn(self, epoch: int, numbers: Tensor, height: int, width: int) -> Job:
         """A training batch; all that its images draw is drawn here, for all of them at once."""
