@@ -146,7 +146,7 @@ def test_held_says_how_many_and_why_they_are_streamed(tmp_path):
 def test_bad_files_end_training_before_it_starts_unless_they_are_tolerated(small, tmp_path):
     photos(tmp_path / "data", count=8)
     (tmp_path / "data" / "train" / "a" / "3.jpg").write_bytes(b"text")
-    (tmp_path / "data" / "test" / "b" / "0.jpg").write_bytes(encoded(24, 24)[:300])  # its header is whole
+    (tmp_path / "data" / "test" / "b" / "0.jpg").write_bytes(encoded(24, 24)[:700])  # its header is whole
     streaming = machine_of(tmp_path, memory_gib=0)
     recipe = of(small, f"folder:{tmp_path / 'data'}", resize=16)
     with pytest.raises(InputError, match=r"train/a/3.jpg: the image cannot be read.*bad_files tolerates 0"):
@@ -161,22 +161,22 @@ def test_bad_files_end_training_before_it_starts_unless_they_are_tolerated(small
 
 
 def used_by(recipe, tmp_path):
-    """The numbers of the training part's images that a run uses."""
+    """The numbers of the training part's images that a run trains on, and of those that it validates on."""
     resolved = resolve(recipe, machine_of(tmp_path / "before", memory_gib=0))
-    return {*resolved.train_ids.tolist(), *resolved.validation_ids.tolist()}
+    return set(resolved.train_ids.tolist()), set(resolved.validation_ids.tolist())
 
 
 @pytest.mark.parametrize("memory_gib", [None, 0])
 def test_bad_files_count_where_the_run_uses_them_however_the_images_are_held(small, tmp_path, memory_gib):
     photos(tmp_path / "data", count=8)
     recipe = of(small, f"folder:{tmp_path / 'data'}", resize=16, limit=8)
-    ids, files = used_by(recipe, tmp_path), sorted((tmp_path / "data" / "train").rglob("*.jpg"))
-    unused, used = files[min(set(range(16)) - ids)], files[min(ids)]
-    for i, content in enumerate((unused.read_bytes()[:300], b"text")):  # the header is whole, or is not
+    (ids, judged), files = used_by(recipe, tmp_path), sorted((tmp_path / "data" / "train").rglob("*.jpg"))
+    unused, used = files[min(set(range(16)) - ids - judged)], files[min(judged)]
+    for i, content in enumerate((unused.read_bytes()[:700], b"text")):  # the header is whole, or is not
         unused.write_bytes(content)
         machine = machine_of(tmp_path / str(i), memory_gib=memory_gib)
         assert "bad_files" not in train_recipe(recipe, 1, machine).provenance
-    used.write_bytes(used.read_bytes()[:300])
+    used.write_bytes(used.read_bytes()[:700])
     machine = machine_of(tmp_path / "used", memory_gib=memory_gib)
     with pytest.raises(InputError, match=f"{used}: the image cannot be read"):
         train_recipe(recipe, 1, machine)
@@ -190,11 +190,11 @@ def test_a_run_names_the_bad_files_that_it_met_itself(small, tmp_path, memory_gi
     machine = machine_of(tmp_path, memory_gib=memory_gib)
     recipe = of(small, f"folder:{tmp_path / 'data'}", resize=16, bad_files=1, limit=8)
     other = apply(recipe, {"data.split_seed": 3})
-    mine, theirs = (used_by(one, tmp_path) for one in (recipe, other))
+    (mine, judged), (theirs, judged_too) = (used_by(one, tmp_path) for one in (recipe, other))
     files = sorted((tmp_path / "data" / "train").rglob("*.jpg"))
-    first, second = (files[min(ids)] for ids in (mine - theirs, theirs - mine))
+    first, second = (files[min(ids)] for ids in (mine - theirs - judged_too, theirs - mine - judged))
     for path in (first, second):  # together more than one run tolerates
-        path.write_bytes(path.read_bytes()[:300])
+        path.write_bytes(path.read_bytes()[:700])
     for _ in range(2):  # the second time statistics come from the cache
         for tried, met in ((recipe, first), (other, second)):
             session = build_session(resolve(tried, machine), 1, machine)

@@ -385,6 +385,24 @@ def test_statistics_are_of_the_decoders_that_they_were_taken_with(originals, tmp
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_statistics_from_the_cache_count_the_bad_files_that_they_were_taken_of(pictures, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    paths = damage(pictures, tmp_path / "pictures", 4, 13)
+    images, ids = opened(paths, View(resize=32, bad_files=1)), torch.arange(13)
+    expected = torch.stack(channel_statistics(images, ids, tmp_path / "cache"))
+    assert list(images.bad) == [str(paths[4])]
+    (file,) = (tmp_path / "cache").iterdir()
+    stamp = file.stat().st_mtime_ns
+    again = images.for_run()
+    assert not again.bad
+    assert torch.equal(torch.stack(channel_statistics(again, ids, tmp_path / "cache")), expected)
+    assert again.bad == images.bad
+    with pytest.raises(InputError, match=r"04\.jpg: the image cannot be read"):
+        channel_statistics(opened(paths, View(resize=32)), ids, tmp_path / "cache")
+    assert file.stat().st_mtime_ns == stamp
+    assert list((tmp_path / "cache").iterdir()) == [file]
+
+
 def test_statistics_of_files_that_cannot_be_read_for_now_are_not_kept(pictures, tmp_path):
     paths = damage(pictures, tmp_path)
     images = opened(paths, View(resize=32, bad_files=1))
