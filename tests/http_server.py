@@ -32,8 +32,8 @@ class Exchange:
 
     def body(self, data: bytes) -> None:
         """Bytes of the body."""
+        self.server.served += len(data)  # before, since a client may look as soon as it has them
         self.handler.wfile.write(data)
-        self.server.served += len(data)
 
     @property
     def start(self) -> int:
