@@ -14,8 +14,8 @@ from trickbag.run.driver import run_study, share, workers
 @pytest.fixture
 def groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of 16 cores, and a place for its control groups."""
-    monkeypatch.setattr(threads, "OWN_GROUPS", tmp_path / "own")
-    monkeypatch.setattr(threads, "GROUPS", tmp_path)
+    monkeypatch.setattr(threads, "OWN", tmp_path / "own")
+    monkeypatch.setattr(threads, "ROOT", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)), raising=False)
     return tmp_path
 

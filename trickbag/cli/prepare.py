@@ -1,4 +1,4 @@
-"""`trickbag data prepare`: a data set from its source, or from the net, into a form that opens at once."""
+"""`trickbag data prepare`: a data set from its source, or from the net, into a form that opens quickly."""
 
 import json
 import sys

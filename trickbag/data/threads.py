@@ -7,8 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from math import ceil
 from pathlib import Path
 
+from trickbag.data.containers import OWN, ROOT, control_groups
+
 BLOCK = 32  # images that a thread takes at a time
-OWN_GROUPS, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # Linux's control groups, cgroups(7)
 
 
 def each(work: Callable[[int], None], count: int, tell: Callable[[int], None] = lambda done: None) -> None:
@@ -43,17 +44,9 @@ def available_cores() -> int:
 
 
 def _quotas() -> list[float]:
-    """The cores' worth of time that each control group around this process leaves it; version 2 or 1."""
-    try:
-        own = [line.split(":", 2) for line in OWN_GROUPS.read_text().splitlines()]
-    except OSError:
-        return []
-    found = []
-    for _, controllers, path in own:
-        if not controllers or "cpu" in controllers.split(","):
-            home = GROUPS / "cpu" if controllers else GROUPS
-            found += [_quota(home / str(group)[1:]) for group in (Path(path), *Path(path).parents)]
-    return [quota for quota in found if quota]
+    """The cores' worth of time that each control group around this process leaves it."""
+    quotas = (_quota(group) for _, group in control_groups("cpu", OWN, ROOT))
+    return [quota for quota in quotas if quota]
 
 
 def _quota(group: Path) -> float | None:

@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from trickbag.data.containers import ROOT, control_groups
 
 _FILES = {  # of a control group, version 2 and 1: limit, use, and the field of memory.stat that can be dropped
     2: ("memory.max", "memory.current", "inactive_file"),
@@ -10,7 +12,7 @@ _FILES = {  # of a control group, version 2 and 1: limit, use, and the field of 
 }
 
 
-def available_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+def available_memory(proc: Path = Path("/proc"), groups: Path = ROOT) -> int:
     """Bytes that can be used without swapping or breaking a container's limit; no limit outside Linux.
 
     File cache that nobody has used lately counts as free.
@@ -27,20 +29,10 @@ def _machine(proc: Path) -> int:
 
 
 def _containers(proc: Path, groups: Path) -> Iterator[int]:
-    """What each control group that this process is in, or that one of those is in, has left."""
-    try:
-        lines = (proc / "self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, place = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        version, root = (1, groups / "memory") if controllers else (2, groups)
-        inside = PurePosixPath(*(part for part in PurePosixPath(place).parts if part not in ("/", "..")))
-        for group in (inside, *inside.parents):
-            if (left := _left(root / group, *_FILES[version])) is not None:
-                yield left
+    """What each control group around this process has left."""
+    for version, group in control_groups("memory", proc / "self/cgroup", groups):
+        if (left := _left(group, *_FILES[version])) is not None:
+            yield left
 
 
 def _left(group: Path, limit: str, use: str, droppable: str) -> int | None:
