@@ -243,3 +243,19 @@ def test_public_names_are_importable() -> None:
     import trickbag
 
     assert all(getattr(trickbag, name) is not None for name in trickbag.__all__)
+
+
+def test_an_interrupted_command_ends_though_a_thread_of_a_pool_is_stuck():
+    script = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from trickbag.cli import main
+lock = threading.Lock()
+lock.acquire()
+ThreadPoolExecutor(1).submit(lock.acquire)
+main.PATIENCE = 0.01
+main.app = lambda prog_name: sys.exit(130)
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], timeout=120)
+    assert done.returncode == 130

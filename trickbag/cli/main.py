@@ -1,8 +1,10 @@
 """The command line: verbs, no hyperparameter flags. Exits with 0 done, 1 failed, 2 wrong input, 130 stopped."""
 
 import functools
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import ParamSpec
@@ -13,6 +15,7 @@ from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, 
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
+PATIENCE = 2.0  # seconds that a thread has to end in, once all was stopped
 
 app = typer.Typer(
     help="The lab that tells you which training tricks work: on your images, your network, your budget.",
@@ -68,7 +71,27 @@ app.add_typer(on_data, name="data")
 def main() -> None:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _interrupt)
-    app(prog_name="trickbag")
+    try:
+        app(prog_name="trickbag")
+    except SystemExit as stop:
+        if stop.code == 130:
+            _leave(130)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End the process even where an interruption left a thread waiting for ever.
+
+    An interruption may hit the main thread while it holds a lock of a thread pool, whose threads then wait for it, and
+    Python for them. All that is to be kept is in files by now.
+    """
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        thread.join(PATIENCE)
+    if any(thread.is_alive() for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from trickbag.data.decoding.decode import Pixels, decode
 from trickbag.data.encoded import printable
-from trickbag.data.threads import available_cores
+from trickbag.data.threads import each
 from trickbag.errors import InputError
 
 T = TypeVar("T")
@@ -97,14 +95,15 @@ def _read_file(
             f"{path}: cannot be read as images (struct with bytes) and labels: {error}"
         ) from error
     out = np.empty((len(images), 3, height, width), np.uint8)
-    read = partial(_image, path=path, images=images, height=height, width=width)
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for row, pixels in enumerate(pool.map(read, range(len(images)))):
-            out[row] = pixels.transpose(2, 0, 1)
+
+    def read(row: int) -> None:
+        out[row] = _image(row, path, images, height, width).transpose(2, 0, 1)
+
+    each(read, len(images))
     return out, labels
 
 
-def _image(row: int, *, path: Path, images: list[bytes], height: int, width: int) -> Pixels:
+def _image(row: int, path: Path, images: list[bytes], height: int, width: int) -> Pixels:
     """The decoded image of a row, of the size the data set has."""
     where = f"{path}, row {row}"
     pixels = decode(images[row], where)
