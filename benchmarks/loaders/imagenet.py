@@ -131,15 +131,15 @@ def of_timm(source: Source, count: int) -> Way:
 def measured(root: Path, folder: Path, turns: int, count: int) -> Iterator[Measured]:
     """The images of `root`, and their re-encoded copies in the empty `folder`: per core, and with both cores."""
     source = source_of(root)
-    small, some = reencoded(source, folder), 4 * len(source.train.images)
+    small, some = reencoded(source, folder), 16 * len(source.train.images)
     torch.set_num_threads(1)
     yield measure(
         f"ImageNet, decode + random resized crop {SIDE} + flip",
         {
             "trickbag": ours(source, 1, some),
             f"trickbag, prepared at {SHORT_SIDE}": ours(small, 1, some),
-            "torchvision, PIL": one_by_one(Pictures(source.train.images, 4)),
-            f"torchvision, PIL, prepared at {SHORT_SIDE}": one_by_one(Pictures(small.train.images, 4)),
+            "torchvision, PIL": one_by_one(Pictures(source.train.images, 16)),
+            f"torchvision, PIL, prepared at {SHORT_SIDE}": one_by_one(Pictures(small.train.images, 16)),
         },
         clock="cpu",
         reference="torchvision, PIL",
