@@ -301,9 +301,7 @@ def test_the_readme_study_plans(machine: Machine, tmp_path: Path) -> None:
     """The README's YAML as it stands, on digits instead of a folder."""
     text = (Path(__file__).parent.parent / "README.md").read_text()
     file = tmp_path / "study.yaml"
-    file.write_text(
-        text.partition("```yaml\n")[2].partition("```")[0].replace("data.name: folder", "data.name: digits")
-    )
+    file.write_text(text.partition("```yaml\n")[2].partition("```")[0].replace("folder:photos", "digits"))
     made = make_plan(*load_study(str(file), [f"machine.cache={machine.cache}", "model.width=0.1"]))
     assert len(made.arms) == 6
     assert made.arm("digits", "mixup").recipe["batch"]["mixup"]["alpha"] == 0.4
