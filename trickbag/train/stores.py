@@ -1,5 +1,7 @@
 """The stores that a run's images come from: in memory where they are, streamed where they stay encoded."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -31,21 +33,11 @@ def _store(
 ) -> Store:
     """The store of one part."""
     recipe = resolved.recipe
+    shared: dict[str, Any] = {
+        "device": device,
+        "crop": recipe.data.crop,
+        "channels_last": recipe.precision.channels_last,
+    }
     if isinstance(images, Tensor):
-        return MemoryStore.build(
-            images,
-            labels,
-            statistics,
-            device=device,
-            crop=recipe.data.crop,
-            channels_last=recipe.precision.channels_last,
-        )
-    return StreamStore.build(
-        images,
-        labels,
-        statistics,
-        device=device,
-        crop=recipe.data.crop,
-        channels_last=recipe.precision.channels_last,
-        threads=machine.loaders,
-    )
+        return MemoryStore.build(images, labels, statistics, **shared)
+    return StreamStore.build(images, labels, statistics, threads=machine.loaders, **shared)
