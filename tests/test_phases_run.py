@@ -18,8 +18,8 @@ from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan
 from trickbag.records.run import RunRecord, read_run, write_run
 from trickbag.run.driver import run_study
+from trickbag.run.execute import execute
 from trickbag.run.state import Tracker
-from trickbag.run.worker import execute
 from trickbag.study import Study
 
 SMALL = {

@@ -15,6 +15,7 @@ from trickbag.records.files import FORMAT, read_record, write_record, write_whol
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
 RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
 WEIGHTS, CHECKPOINT, PROGRESS = "weights.safetensors", "checkpoint.pt", "progress.jsonl"
+STARTED = "started.json"
 
 
 class EpochRow(Frozen):
@@ -71,6 +72,27 @@ class RunRecord(Frozen):
     parameters: int = 0
     timings: Timings | None = None
     resumed: int = 0  # how often it was continued from a checkpoint
+
+
+class Started(Frozen):
+    """started.json, of a run under way: where it was last taken up, and when."""
+
+    format: int = FORMAT
+    engine: str
+    host: str
+    process: int | None = None  # on that host
+    job: str = ""  # what the engine calls it, as a SLURM job's number
+    written: str  # ISO 8601, UTC
+
+
+def write_started(folder: Path, started: Started) -> None:
+    """Note where a run is taken up, for whoever watches."""
+    write_record(folder / STARTED, started)
+
+
+def read_started(folder: Path) -> Started | None:
+    """Where a run was last taken up, or None."""
+    return read_record(Started, folder / STARTED) if (folder / STARTED).exists() else None
 
 
 def write_run(folder: Path, record: RunRecord) -> None:

@@ -1,6 +1,5 @@
 """The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +12,15 @@ from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import RUN, Status
+from trickbag.run.engines.choose import make_engine
+from trickbag.run.engines.engine import Ended, Engine, Job
+from trickbag.run.engines.local import workers
 from trickbag.run.finish import close_failed
-from trickbag.run.local import Ended, Engine, LocalEngine
 from trickbag.run.locks import study_lock
 from trickbag.run.state import AGAIN, Show, Tracker, seconds_of
-from trickbag.run.worker import work
 from trickbag.train import device_of
 
 __all__ = ["AGAIN", "as_planned", "run_study", "share", "workers"]
-
-DEATHS = 3  # a run whose worker died so often is recorded as died
 
 
 def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
@@ -38,19 +36,12 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
         tracker = Tracker(folder, plan)
         _forget_machine_trouble(tracker)
         each = share(machine, len(plan.runs) - len(tracker.records))
-        engine = LocalEngine(workers(machine), work, folder, each, os.getpid(), threads=machine.threads)
+        engine = make_engine(Job(folder, plan, each))
         try:
-            _drive(tracker, engine, show)
+            _drive(tracker, engine, machine.retries, show)
         finally:
-            engine.stop()
+            engine.cancel()
     return tracker
-
-
-def workers(machine: Machine) -> int:
-    """Runs side by side: as asked for, or one per `threads` cores (one in all on a GPU)."""
-    if machine.workers:
-        return machine.workers
-    return max(1, available_cores() // machine.threads) if machine.device == "cpu" else 1
 
 
 def share(machine: Machine, runs: int) -> Machine:
@@ -84,7 +75,7 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
     return planned
 
 
-def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
+def _drive(tracker: Tracker, engine: Engine, retries: int, show: Callable[..., None]) -> None:
     """Submit what is ready, hear what has ended, until nothing is left."""
     deaths = Counter[str]()
     submitted = set[str]()
@@ -100,9 +91,10 @@ def _drive(tracker: Tracker, engine: Engine, show: Callable[..., None]) -> None:
             return
         for ended in engine.wait(0.5):
             submitted.discard(ended.run_id)
-            if ended.exit_code is not None:
+            if ended.trouble and not ended.blameless:
                 deaths[ended.run_id] += 1
-                _bury(tracker, ended, deaths[ended.run_id])
+                if deaths[ended.run_id] > retries:
+                    _bury(tracker, ended, deaths[ended.run_id])
 
 
 def _used_up(tracker: Tracker) -> str:
@@ -133,12 +125,10 @@ def _ready(tracker: Tracker) -> list[PlannedRun]:
 
 
 def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
-    """Record a run whose worker died too often; otherwise it is taken up again from its checkpoint."""
+    """Record a run whose worker died too often, unless it had just written its record."""
     run = next(run for run in tracker.plan.runs if run.id == ended.run_id)
-    if deaths >= DEATHS and not (tracker.place(run) / RUN).exists():
-        _write_end(
-            tracker, run, "died", f"its worker died {deaths} times, last with exit code {ended.exit_code}"
-        )
+    if not (tracker.place(run) / RUN).exists():
+        _write_end(tracker, run, "died", f"{ended.trouble} ({deaths} times)")
 
 
 def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) -> None:

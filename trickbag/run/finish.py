@@ -14,6 +14,7 @@ from trickbag.records.run import (
     CORRECT,
     PROGRESS,
     SEALED,
+    STARTED,
     WEIGHTS,
     ClassAccuracy,
     RunRecord,
@@ -44,7 +45,7 @@ def close_run(
         save_weights(place / WEIGHTS, session)
     record = record_of(planned, session, outcome, machine)
     write_run(place, record)
-    for leftover in (CHECKPOINT, PROGRESS):
+    for leftover in (CHECKPOINT, PROGRESS, STARTED):
         (place / leftover).unlink(missing_ok=True)
     return record
 

@@ -10,33 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
+from typing import Any, Self
+
+from trickbag.data.threads import available_cores
+from trickbag.recipe import Machine
+from trickbag.run.engines.engine import Ended, Job
+from trickbag.run.worker import work
 
 STOP_SECONDS = 10.0  # a worker writes its checkpoint within a step; after this it is killed
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run that a worker is through with; `exit_code` where the worker died of it."""
-
-    run_id: str
-    exit_code: int | None = None
-
-
-class Engine(Protocol):
-    """Where runs happen. No engine knows statistics, no analysis knows engines."""
-
-    def free(self) -> int:
-        """How many more runs can be submitted now."""
-
-    def submit(self, run_id: str) -> None:
-        """Start a run."""
-
-    def wait(self, seconds: float) -> list[Ended]:
-        """The runs that ended meanwhile; waits for one at most so long."""
-
-    def stop(self) -> None:
-        """Let running runs save their state, then end all workers."""
 
 
 @dataclass
@@ -53,6 +34,15 @@ class LocalEngine:
         """`target(connection, *args)` receives run ids and answers each when it has ended."""
         self._limit, self._target, self._args, self._threads = workers, target, args, threads
         self._workers: list[_Worker] = []
+
+    @classmethod
+    def of(cls, job: Job, workers: int) -> Self:
+        """An engine for the runs of a plan, so many side by side."""
+        return cls(workers, work, job.folder, job.machine, os.getpid(), threads=job.machine.threads)
+
+    def capacity(self) -> int:
+        """How many runs can be side by side."""
+        return self._limit
 
     def free(self) -> int:
         """How many more runs can be submitted now."""
@@ -78,7 +68,7 @@ class LocalEngine:
                 ended += self._hear(worker)
         return ended
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """Ask every worker to save and leave; kill those that do not."""
         for worker in self._workers:
             if worker.process.is_alive() and worker.process.pid:
@@ -101,7 +91,8 @@ class LocalEngine:
         except (EOFError, OSError):
             worker.process.join()
             self._workers.remove(worker)
-            return [Ended(worker.run_id, worker.process.exitcode)] if worker.run_id else []
+            trouble = f"its worker died with exit code {worker.process.exitcode}"
+            return [Ended(worker.run_id, trouble)] if worker.run_id else []
 
     def _start(self) -> _Worker:
         """A new worker process; its thread pools are sized before it imports anything."""
@@ -120,3 +111,10 @@ class LocalEngine:
         worker = _Worker(process, ours)
         self._workers.append(worker)
         return worker
+
+
+def workers(machine: Machine) -> int:
+    """Runs side by side: as asked for, or one per `threads` cores (one in all on a GPU)."""
+    if machine.workers:
+        return machine.workers
+    return max(1, available_cores() // machine.threads) if machine.device == "cpu" else 1
