@@ -1,13 +1,24 @@
 """One planned run, trained in its folder of a study: from its checkpoint, where there is one, to its record."""
 
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from trickbag.recipe import Machine
+from trickbag.records.files import now
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import CHECKPOINT, EpochRow, Status, append_progress, read_run
+from trickbag.records.run import (
+    CHECKPOINT,
+    EpochRow,
+    Started,
+    Status,
+    append_progress,
+    read_run,
+    write_started,
+)  # fmt: skip
 from trickbag.run.finish import close_failed, close_run
 from trickbag.run.locks import run_lock
 from trickbag.run.planned import resolve_planned
@@ -23,9 +34,12 @@ def execute(
     machine: Machine,
     stop: Callable[[], bool],
     saved: Callable[[], None] = lambda: None,
+    engine: str = "local",
+    job: str = "",
 ) -> bool:
     """Train one run from its checkpoint, where there is one, and write its record; False if an error ended it.
 
+    `engine` and `job` (what the engine calls this piece of work) are noted in started.json for whoever watches.
     `saved` hears of every checkpoint and every line of progress once it is in the run's folder. Where `stop`
     turned true the folder holds a checkpoint and no record.
     """
@@ -34,6 +48,7 @@ def execute(
     with run_lock(place):
         if read_run(place) is not None:  # an earlier driver's worker has just finished it
             return True
+        write_started(place, _started(engine, job))
         try:
             session = _session(folder, plan, planned, machine)
             outcome = train(session, _watch(place, machine, stop, saved))
@@ -48,6 +63,11 @@ def execute(
             keep = machine.keep == "all" or (teaches and machine.keep == "teachers")
             close_run(place, planned, session, outcome, machine, keep)
         return True
+
+
+def _started(engine: str, job: str) -> Started:
+    """Here and now, as a run is taken up."""
+    return Started(engine=engine, host=socket.gethostname(), process=os.getpid(), job=job, written=now())
 
 
 def _session(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine) -> Session:

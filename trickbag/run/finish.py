@@ -53,7 +53,7 @@ def close_run(
 def close_failed(
     place: Path, planned: PlannedRun, recipe: dict[str, Any], status: Status, message: str
 ) -> None:
-    """Write run.json for a run that has nothing to show."""
+    """Write run.json for a run that has nothing to show; a checkpoint stays, for the next try."""
     write_run(
         place,
         RunRecord(
@@ -65,6 +65,7 @@ def close_failed(
             provenance=provenance(),
         ),
     )
+    (place / STARTED).unlink(missing_ok=True)
 
 
 def record_of(planned: PlannedRun, session: Session, outcome: Outcome, machine: Machine) -> RunRecord:
