@@ -12,6 +12,7 @@ from typing import ParamSpec
 import typer
 
 from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
+from trickbag.cli.console import say
 from trickbag.errors import InputError
 
 P = ParamSpec("P")
@@ -33,10 +34,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except InputError as error:
-            print(f"trickbag: {error}", file=sys.stderr)
+            say(f"trickbag: {error}", sys.stderr)
             raise typer.Exit(2) from None
         except OSError as error:
-            print(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+            say(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", sys.stderr)
             raise typer.Exit(2 if error.filename else 1) from None
         except KeyboardInterrupt:
             print("trickbag: stopped; the same command goes on from what is kept", file=sys.stderr)
