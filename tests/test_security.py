@@ -1,7 +1,11 @@
 """A study's folder may come from anyone: nothing in it is run, followed out of it or believed unchecked."""
 
+import ast
+import csv
+import io
 import json
 import os
+import pickle
 import random
 import re
 import shutil
@@ -14,10 +18,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import yaml
 from command_line import trickbag
+from markdown_it import MarkdownIt
+from report_page import Page
+from rich.color import ColorSystem
+from rich.text import Text
+from safetensors.torch import save_file
 from study_records import IDS, by_seed, complete, freeze, plan_of
 
+import trickbag as package
+from trickbag.cli.console import Console
+from trickbag.errors import InputError
+from trickbag.recipe import Machine, Recipe, apply
+from trickbag.recipe import text as recipe_text
 from trickbag.records.chain import link_hash
+from trickbag.train import build_session, resolve
+from trickbag.train.checkpoint import load_checkpoint
+
+PACKAGE = Path(package.__file__).parent
 
 READERS = ("status", "plan", "analyze", "open-test", "report")
 FILES = {"report.html", "report.md", "report.tex", "results.json", "results.csv", "plan.json", ".lock"}
@@ -178,11 +198,11 @@ def bits_of(kind: str, path: Path) -> None:
             with path.open("wb") as file:
                 np.savez(file, ids=np.array([Touch(path.parent / "ran")], object), allow_pickle=True)
         case "pickle":
-            import pickle
-
             path.write_bytes(pickle.dumps(Touch(path.parent / "ran")))
         case "bomb":  # 1 MB on disk, 1 GiB once it is unpacked
-            archive(path, zipfile.ZIP_DEFLATED, ids=npy((2**20,), "<i8", bytes(2**23)), top1=good[1], top5=good[1])
+            archive(
+                path, zipfile.ZIP_DEFLATED, ids=npy((2**20,), "<i8", bytes(2**23)), top1=good[1], top5=good[1]
+            )
         case "huge":
             archive(path, zipfile.ZIP_STORED, ids=npy((2**60,), "<i8", b"123"), top1=good[1], top5=good[1])
         case "short":
@@ -223,7 +243,9 @@ def test_hostile_bits_are_one_line_and_nothing_of_them_is_run(study: Path, name:
 def nodes(plain: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The places of all values within plain data; of long lists the first two items."""
     yield path
-    items = plain.items() if isinstance(plain, dict) else enumerate(plain[:2]) if isinstance(plain, list) else ()
+    items = (
+        plain.items() if isinstance(plain, dict) else enumerate(plain[:2]) if isinstance(plain, list) else ()
+    )
     for key, value in items:
         yield from nodes(value, (*path, key))
 
@@ -314,27 +336,23 @@ NAMES = (
 def infamous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished study whose arms, tricks, classes, workload, messages and reasons have names that attack."""
     folder = tmp_path_factory.mktemp("infamous") / "study"
-    plan = plan_of(NAMES, 2, workload=NAMES[1], test_images=0)
+    plan = plan_of([str(i) for i in range(len(NAMES))], 2)
+    names = dict(zip((arm.name for arm in plan.arms), ("baseline", *NAMES), strict=True))
+    here = {"workload": NAMES[1]}
     arms = tuple(
-        arm.model_copy(update={"tricks": (name,), "diff": {f"batch.{name}": (name, {name: name})}})
-        if name != "baseline" else arm
-        for arm, name in zip(plan.arms, ("baseline", *NAMES), strict=True)
-    )  # fmt: skip
-    loads = (plan.workloads[0].model_copy(update={"classes": NAMES}),)
-    phases = tuple(
-        phase.model_copy(
-            update={
-                "runs": tuple(
-                    run.model_copy(update={"id": f"r{i}-s{run.seed}"}) for i, run in enumerate(phase.runs)
-                ),
-                "rule": NAMES[7],
-                "reasons": dict.fromkeys(NAMES, NAMES[0]),
-            }
+        arm.model_copy(
+            update={**here, "name": names[arm.name], "tricks": (name := names[arm.name],)}
+            | {"diff": {f"batch.{name}": (name, {name: name})}}
         )
-        for phase in plan.phases
+        for arm in plan.arms
     )
+    loads = (plan.workloads[0].model_copy(update={"name": NAMES[1], "classes": NAMES}),)
+    pairs = tuple(pair.model_copy(update={**here, "arm": names[pair.arm]}) for pair in plan.comparisons)
+    runs = tuple(run.model_copy(update={**here, "arm": names[run.arm]}) for run in plan.runs)
+    why = {"rule": NAMES[7], "reasons": dict.fromkeys(NAMES, NAMES[0])}
+    phases = (plan.phases[0].model_copy(update={"runs": runs, **why}),)
     study = {"name": NAMES[0], "question": NAMES[2]}
-    told = {"arms": arms, "workloads": loads, "phases": phases, "study": study}
+    told = {"arms": arms, "workloads": loads, "phases": phases, "study": study, "comparisons": pairs}
     told |= {"dropped": {NAMES[1]: NAMES[2]}, "not_applicable": {NAMES[1]: {NAMES[4]: NAMES[6]}}}
     told |= {"design": NAMES[7]}
     plan = freeze(folder, plan.model_copy(update=told))
@@ -345,3 +363,201 @@ def infamous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     told = {"status": "failed", "top1": None, "top5": None, "message": NAMES[4] + NAMES[6]}
     (failed / "run.json").write_text(json.dumps(record | told))
     return folder
+
+
+def test_names_give_no_orders_in_any_report(infamous: Path, tmp_path: Path) -> None:
+    """The page's tags are those of the same page with harmless names; nothing in it is loaded from anywhere."""
+    study = Path(shutil.copytree(infamous, tmp_path / "study"))
+    for verb in ("analyze", "report"):
+        trickbag(verb, study)
+    page = (study / "report.html").read_text(encoding="utf-8")
+    read = Page(page)
+    assert not read.tags & {
+        "script",
+        "img",
+        "link",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "form",
+        "image",
+        "use",
+    }
+    assert not [
+        a for a in read.attributes if a[1].startswith("on") or a[1] in ("src", "srcset", "action", "data")
+    ]
+    assert {a[2][:1] for a in read.attributes if a[1].endswith("href")} == {"#"}
+    assert not re.search(r"@import|url\((?!#)|expression\(", re.sub(r">[^<]*<", "><", page))
+    (policy,) = [
+        a[2] for a in read.attributes if a[0] == "meta" and a[1] == "content" and "default-src" in a[2]
+    ]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    for name in NAMES:
+        assert " ".join("".join(c if c.isprintable() else "�" for c in name).split()) in read.text, name
+    assert "\x1b" not in page
+    told = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse((study / "report.md").read_text())
+    inner = [token for token in told if token.type == "inline"]
+    kinds = {token.type for token in told} | {child.type for t in inner for child in t.children or ()}
+    assert kinds <= MARKDOWN
+    for line in csv.DictReader(io.StringIO((study / "results.csv").read_text(encoding="utf-8"))):
+        for value in line.values():
+            assert value[:1] not in ("=", "@", "\t", "\r"), line
+            assert not value.startswith("-1+"), line
+
+
+MARKDOWN = {
+    "heading_open", "heading_close", "inline", "text", "paragraph_open", "paragraph_close",
+    "strong_open", "strong_close",
+    "table_open", "thead_open", "tr_open", "th_open", "th_close", "tr_close", "thead_close", "tbody_open", "td_open",
+    "td_close", "tbody_close", "table_close", "bullet_list_open", "list_item_open", "list_item_close",
+    "bullet_list_close", "softbreak",
+}  # fmt: skip
+"""What a report is made of, in the words of the CommonMark parser: no links, images, code or HTML."""
+
+
+@pytest.mark.parametrize("verb", ["status", "plan", "analyze"])
+def test_names_give_no_orders_to_the_terminal(infamous: Path, tmp_path: Path, verb: str) -> None:
+    """No escape sequence of a name reaches the terminal, and no markup or picture is made of one."""
+    study = Path(shutil.copytree(infamous, tmp_path / "study"))
+    said = trickbag(verb, study)
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    joined = re.sub(r"\s+", "", said)
+    for part in ("[red]x[/red][/]", ":skull:"):
+        assert part in joined, said
+
+
+def test_colours_are_the_consoles_own() -> None:
+    """On a terminal a name's escape sequence is shown as text, while that of the style is sent."""
+    shown = io.StringIO()
+    console = Console()
+    console.file, console._force_terminal, console._color_system = shown, True, ColorSystem.STANDARD
+    console.print(Text("\x1b[2Jname", "bold"))
+    assert shown.getvalue() == "\x1b[1m�[2Jname\x1b[0m\n"
+
+
+def test_the_commands_complain_without_escape_sequences(tmp_path: Path) -> None:
+    said = trickbag("status", tmp_path / "\x1b[2Jnone", code=2)
+    assert said == f"trickbag: {tmp_path}/\\x1b[2Jnone/plan.json: no such file\n"
+
+
+def hostile_weights(kind: str, path: Path, marker: Path) -> None:
+    """A file of weights that would make another file where it were unpickled, or asks for code."""
+    match kind:
+        case "pickle":
+            path.write_bytes(pickle.dumps({"version": 2, "model": Touch(marker)}))
+        case "torch":
+            torch.save({"version": 2, "model": Touch(marker)}, path)
+        case "list":
+            torch.save([1, 2], path)
+        case "strange":
+            torch.save({"version": 2, "fingerprint": "?", "seed": 1}, path)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch", "list", "strange"])
+def test_a_hostile_checkpoint_is_one_line_and_runs_nothing(
+    small: Recipe, machine: Machine, tmp_path: Path, kind: str
+) -> None:
+    hostile_weights(kind, tmp_path / "checkpoint.pt", tmp_path / "ran")
+    session = build_session(resolve(small, machine), 1, machine)
+    with pytest.raises(InputError, match=r"checkpoint.*remove it to start afresh") as caught:
+        load_checkpoint(session, tmp_path / "checkpoint.pt")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+ABOUT = {
+    "model": '{"name": "resnet"}', "classes": json.dumps([str(i) for i in range(10)]), "in_channels": "1",
+    "mean": "[1.0]", "sd": "[1.0]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"model": '{"name": "hostile.py:Net"}'}, "asks for code, hostile.py:Net"),
+        ({"model": '{"name": "os:system"}'}, "asks for code, os:system"),
+        ({"model": '{"name": "resnet", "width": "wide"}'}, "does not fit what it says of itself"),
+        ({"model": "[" * 9000}, "does not fit what it says of itself"),
+        ({"classes": "{"}, "does not fit what it says of itself"),
+        ({"in_channels": "many"}, "does not fit what it says of itself"),
+        ({}, "does not fit what it says of itself"),
+    ],
+)
+def test_a_teacher_from_a_file_brings_no_code_along(
+    small: Recipe, machine: Machine, tmp_path: Path, about: dict[str, str], message: str
+) -> None:
+    """safetensors holds no code, but trickbag's own notes in it say how to build the network."""
+    (tmp_path / "hostile.py").write_text(OWN_CODE.format(str(tmp_path / "ran")))
+    save_file({"w": torch.zeros(2)}, tmp_path / "t.safetensors", metadata=ABOUT | about)
+    recipe = apply(small, {"loss.distillation": {"teacher": "t.safetensors"}})
+    with pytest.raises(InputError, match=message) as caught:
+        build_session(resolve(recipe, machine, tmp_path), 1, machine)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("teacher", ["../t.safetensors", "/t.safetensors", "runs/../../t.safetensors"])
+def test_a_teacher_lies_beside_the_study(
+    small: Recipe, machine: Machine, tmp_path: Path, teacher: str
+) -> None:
+    recipe = apply(small, {"loss.distillation": {"teacher": teacher}})
+    with pytest.raises(InputError, match="lies beside the study"):
+        build_session(resolve(recipe, machine, tmp_path), 1, machine)
+
+
+def calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """Every call in the package: its file, what is called, the call."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                yield str(path.relative_to(PACKAGE)), ast.unparse(node.func), node
+
+
+def given(call: ast.Call) -> dict[str | None, str]:
+    """A call's arguments by name."""
+    return {word.arg: ast.unparse(word.value) for word in call.keywords}
+
+
+def test_the_package_unpickles_evaluates_and_imports_nothing_that_it_should_not() -> None:
+    """Where code could come out of a file, found in the source itself; the places that may are named here."""
+    for file, name, call in calls():
+        where, words, last = f"{file}:{call.lineno}: {name}", given(call), name.rpartition(".")[2]
+        assert name not in ("eval", "exec", "compile", "__import__", "os.system", "os.popen"), where
+        assert words.get("shell") in (None, "False"), where
+        if name == "torch.load" or (last == "load_state_dict" and "timm" in name):
+            assert words.get("weights_only") == "True", where
+        if name in ("np.load", "numpy.load"):
+            assert words.get("allow_pickle", "False") == "False", where
+        if name.startswith("yaml."):
+            assert last not in ("load", "unsafe_load", "full_load") or file == "recipe/text.py", where
+        if last in ("exec_module", "load_module"):
+            assert file == "train/catalogue.py", where
+        if last == "import_module" and not isinstance(call.args[0], ast.Constant):
+            assert file in ("train/catalogue.py", "__init__.py"), where
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                modules = {getattr(node, "module", None), *(alias.name for alias in node.names)}
+                risky = modules & {
+                    "pickle",
+                    "marshal",
+                    "shelve",
+                    "dill",
+                    "cloudpickle",
+                    "joblib",
+                    "runpy",
+                    "code",
+                }
+                assert not risky or path.name == "unpickle.py", f"{path}: {risky}"
+    assert issubclass(recipe_text._Loader, yaml.SafeLoader)
+
+
+def test_the_command_line_shows_everything_through_its_own_console() -> None:
+    """Rich's own console may be named as a type there, never made."""
+    for path in (PACKAGE / "cli").glob("*.py"):
+        text = path.read_text()
+        if path.name != "console.py" and re.search(r"\bConsole\(", text):
+            assert not re.search(r"^from rich\.console import .*\bConsole\b", text, re.MULTILINE), path

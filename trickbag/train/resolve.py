@@ -15,6 +15,7 @@ import torch
 from trickbag.data import ImageSet, canonical, check_readable, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import is_weights_file
+from trickbag.models.pretrained import beside
 from trickbag.recipe import (
     Data,
     Entry,
@@ -179,4 +180,4 @@ def _sources(recipe: Recipe, base: Path) -> dict[str, str]:
     start = str(recipe.model.arguments.get("pretrained", ""))
     weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
     weights += [start] if is_weights_file(start) else []
-    return found | {path: file_digest(base / path) for path in weights}
+    return found | {path: file_digest(beside(path, base, "recipe")) for path in weights}
