@@ -397,6 +397,7 @@ def test_names_give_no_orders_in_any_report(infamous: Path, tmp_path: Path) -> N
     for name in NAMES:
         assert " ".join("".join(c if c.isprintable() else "�" for c in name).split()) in read.text, name
     assert "\x1b" not in page
+    assert "1 failed (=HYPERLINK" in read.text
     told = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse((study / "report.md").read_text())
     inner = [token for token in told if token.type == "inline"]
     kinds = {token.type for token in told} | {child.type for t in inner for child in t.children or ()}

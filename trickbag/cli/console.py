@@ -23,6 +23,10 @@ class Console(console.Console):
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
 
+    def on_broken_pipe(self) -> None:
+        """Whoever read what is shown, as `head`, has left: for the command to hear of."""
+        raise BrokenPipeError
+
 
 def say(words: str, file: TextIO | None = None) -> None:
     """Print lines that hold words from outside, as a file's name."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,11 +43,16 @@ class PlanFile(Frozen):
     entries: tuple[Entry, ...] = Field(min_length=1)
 
     def plan(self) -> Plan:
-        """The plan as all entries together make it.
+        """The plan as all entries together make it, put together once.
 
         `phase` of an entry's body is appended to the phases, its `arms` replace those of the same name or are
         new, every other field replaces the plan's. Raises InputError where that is no plan that could be worked with.
         """
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> Plan:
+        """What `plan` answers."""
         plan = _plan(self.entries[0].body)
         for entry in self.entries[1:]:
             plan = _plan(_longer(plan, entry))
