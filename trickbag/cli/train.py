@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from trickbag.cli.console import Console, say
 from trickbag.recipe import Machine, apply, load_recipe, parse_overrides, validate
 
 SHOWN = 5  # bad files
@@ -50,7 +50,7 @@ def train(
     )
     print_classes(record, Console())
     for line in bad_files(record.provenance.get("bad_files", {})):
-        print(line)
+        say(line)
     if out:
         print(f"record: {out / 'run.json'}")
 

@@ -34,10 +34,22 @@ def save_checkpoint(session: Session, path: Path) -> None:
 
 
 def load_checkpoint(session: Session, path: Path) -> None:
-    """Continue from a checkpoint; InputError where it belongs to another run or cannot be read."""
+    """Continue from a checkpoint; InputError where it belongs to another run, cannot be read or does not fit."""
     state = _read(path, session.device)
-    if (state["fingerprint"], state["seed"]) != (session.recipe.fingerprint(), session.streams.seed):
+    if (state.get("fingerprint"), state.get("seed")) != (session.recipe.fingerprint(), session.streams.seed):
         raise InputError(f"{path}: a checkpoint of another run; remove it to start afresh")
+    try:
+        _restore(session, state)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # what was not written by `save_checkpoint` may hold anything
+        raise InputError(
+            f"{path}: damaged checkpoint ({type(error).__name__}); remove it to start afresh"
+        ) from None
+
+
+def _restore(session: Session, state: dict[str, Any]) -> None:
+    """Bring a session into a checkpoint's state."""
     session.model.load_state_dict(state["model"])
     session.optimizer.load_state_dict(state["optimizer"])
     for name, tensor in session.update.state.items():
@@ -57,10 +69,12 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     """The state in a checkpoint file: tensors and plain data only."""
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # torch.load raises whatever its unpickler met
         raise InputError(
             f"{path}: damaged checkpoint ({type(error).__name__}); remove it to start afresh"
         ) from None
-    if state.get("version") != VERSION:
+    if not isinstance(state, dict) or state.get("version") != VERSION:
         raise InputError(f"{path}: a checkpoint of another version of trickbag; remove it to start afresh")
     return state
