@@ -40,8 +40,8 @@ def execute(
     """Train one run from its checkpoint, where there is one, and write its record; False if an error ended it.
 
     `engine` and `job` (what the engine calls this piece of work) are noted in started.json for whoever watches.
-    `saved` hears of every checkpoint and every line of progress once it is in the run's folder. Where `stop`
-    turned true the folder holds a checkpoint and no record.
+    `saved` hears of what is new in the run's folder before the end: that the run was taken up, every checkpoint,
+    every line of progress. Where `stop` turned true the folder holds a checkpoint and no record.
     """
     place = folder / "runs" / planned.id
     place.mkdir(parents=True, exist_ok=True)
@@ -49,6 +49,7 @@ def execute(
         if read_run(place) is not None:  # an earlier driver's worker has just finished it
             return True
         write_started(place, _started(engine, job))
+        saved()
         try:
             session = _session(folder, plan, planned, machine)
             outcome = train(session, _watch(place, machine, stop, saved))
