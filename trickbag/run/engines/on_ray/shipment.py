@@ -1,6 +1,7 @@
 """What the runs of a study share, put into the object store once and fetched once by every process."""
 
 import platform
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -41,6 +42,16 @@ def own_versions() -> dict[str, str]:
     """The versions that must be the same on all nodes, or numbers may differ."""
     python = ".".join(platform.python_version_tuple()[:2])
     return {"trickbag": version("trickbag"), "torch": torch.__version__, "Python": python}
+
+
+def check_versions(driver: dict[str, str]) -> None:
+    """InputError where this node's versions are not the driver's."""
+    for name, here in own_versions().items():
+        if here != driver[name]:
+            raise InputError(
+                f"node {socket.gethostname()}: {name} {here} is installed, the driver has {driver[name]}; numbers may "
+                "differ: install the same on all nodes"
+            )
 
 
 def _put_images(job: Job, put: Put) -> dict[str, Any]:

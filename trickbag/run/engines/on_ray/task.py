@@ -17,7 +17,7 @@ from trickbag.records.run import WEIGHTS
 from trickbag.run.engines.on_ray.images import unpack
 from trickbag.run.engines.on_ray.letters import Post, Stop
 from trickbag.run.engines.on_ray.scratch import scratch_folder
-from trickbag.run.engines.on_ray.shipment import Shipment, own_versions
+from trickbag.run.engines.on_ray.shipment import Shipment, check_versions
 from trickbag.run.execute import execute
 from trickbag.train import data_key, give_images, open_data
 
@@ -55,12 +55,7 @@ def train_run(
 def _unpacked(reference: Any) -> tuple[Path, Plan, Shipment]:
     """The study's files in a folder of this process, its plan, and the rest; InputError for other versions."""
     shared: Shipment = import_module("ray").get(reference)
-    for name, here in own_versions().items():
-        if here != shared.versions[name]:
-            raise InputError(
-                f"node {socket.gethostname()}: {name} {here} is installed, the driver has {shared.versions[name]}; "
-                "numbers may differ: install the same on all nodes"
-            )
+    check_versions(shared.versions)
     folder = scratch_folder()
     for name, content in shared.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
