@@ -3,12 +3,16 @@
 What the numbers must be comes from the same plans trained in this process, without any engine.
 """
 
+import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ import pytest
 import torch
 from command_line import ROOT, trickbag
 from sklearn.datasets import load_digits
-from test_run import make, numbers, records
+from test_run import SMALL, make, numbers, pretend_other_seeds, records, trained
 
 from trickbag.data import ImageSet
 from trickbag.data.tolerance import Flaw, Tolerance
@@ -79,6 +83,48 @@ def on_ray(machine: Machine, cluster: Any, **fields: object) -> Machine:
     return machine.model_copy(update={**own, **fields})
 
 
+def settled(condition: Callable[[], object], driver: subprocess.Popen[str], seconds: float = 300.0) -> None:
+    """Wait until a condition holds while a driver is at work."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def driver_process(out: Path, *words: str) -> "subprocess.Popen[str]":
+    """`trickbag run` with Ray, in a process of its own."""
+    command = [sys.executable, "-m", "trickbag", "run", str(out), "machine.engine=ray", *words]
+    env = {**os.environ, **ENVIRONMENT}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True)
+
+
+def listening(of: int) -> list[str]:
+    """The addresses on which the descendants of a process listen, in hexadecimal, one per TCP port."""
+    tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table]
+    ports = {f"socket:[{row[9]}]": row[1].partition(":")[0] for row in rows if row[3] == "0A"}
+    files = [file for pid in descendants(of) for file in Path(f"/proc/{pid}/fd").iterdir()]
+    sockets = set()
+    for file in files:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            sockets.add(os.readlink(file))
+    return [ports[name] for name in sockets if name in ports]
+
+
+def descendants(of: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    parents = dict[int, int]()
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    found = [of]
+    for process in found:
+        found += [child for child, parent in parents.items() if parent == process]
+    return found[1:]
+
+
 def two_nodes(cluster: Any) -> Any:
     """The second node, there again where a test has killed it."""
     return next(iter(cluster.worker_nodes), None) or cluster.add_node(**cluster.sizes)
@@ -108,7 +154,7 @@ def test_images_of_ones_own_and_a_lost_node_change_no_number(
     (tmp_path / "mine.py").write_text(LOADER)
     own = machine.model_copy(update={"data_root": data, "cache": tmp_path / "cache"})
     study = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 3, "margin": 0.5}
-    changes = {"data.name": "mine.py:digits", "model.channels": [8, 8, 8], "budget.epochs": 12}
+    changes = {"data.name": "mine.py:digits", "model.channels": [8, 8, 8], "budget.epochs": 6}
     (tmp_path / "study.yaml").write_text(
         json.dumps({**study, "set": changes, "machine": own.model_dump(mode="json")})
     )
@@ -119,7 +165,7 @@ def test_images_of_ones_own_and_a_lost_node_change_no_number(
     second = two_nodes(cluster)
 
     def kill(state: State) -> None:
-        early = [r for r in state.running if r.row and r.row.epoch <= 6]
+        early = [r for r in state.running if r.row and r.row.epoch <= 3]
         if second in cluster.worker_nodes and len(early) == 2:
             cluster.remove_node(second, allow_graceful=False)
 
@@ -187,3 +233,86 @@ def test_errors_of_ray_are_named() -> None:
     wrong = exceptions.RayTaskError("train_run", "Traceback …", InputError("node a: no images here"))
     assert trouble_of(exceptions, wrong).words == "InputError: node a: no images here"
     assert trouble_of(exceptions, wrong).status == "failed"
+
+
+@pytest.mark.slow
+def test_a_killed_driver_repeats_nothing_that_was_finished(
+    cluster: Any, tmp_path: Path, machine: Machine
+) -> None:
+    out = tmp_path / "out"
+    make(out, machine.model_copy(update={"checkpoint_seconds": 0.0}))
+    quiet = expected(out, machine)
+    two_nodes(cluster)
+    driver = driver_process(out, f"machine.ray_address={cluster.address}", "machine.workers=2")
+    settled(lambda: len(records_so_far(out)) >= 2 and list(out.glob("runs/*/checkpoint.pt")), driver)
+    driver.kill()
+    driver.communicate()
+    before = {path: path.stat().st_mtime_ns for path in records_so_far(out)}
+    run_study(out, on_ray(machine, cluster))
+    assert len(before) >= 2
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert numbers(out) == quiet
+
+
+def records_so_far(out: Path) -> list[Path]:
+    """The records of the runs that have ended."""
+    return list(out.glob("runs/*/run.json"))
+
+
+@pytest.mark.slow
+def test_a_ray_of_this_machine_alone_is_on_loopback_and_stops_when_told(
+    tmp_path: Path, machine: Machine
+) -> None:
+    """What it had begun, the local engine ends: engines may change on the way."""
+    out = tmp_path / "out"
+    make(out, machine, set={**SMALL, "budget.epochs": 25})
+    pretend_other_seeds(out)
+    plan = read_plan(out).plan()
+    for run in plan.runs:
+        execute(out, plan, run, machine, lambda: False)
+    quiet = {record.id: (record.top1, [row.loss for row in record.epochs]) for record in trained(out)}
+    for name in quiet:
+        shutil.rmtree(out / "runs" / name)
+    driver = driver_process(out, "machine.workers=2")
+    settled(lambda: list(out.glob("runs/*/progress.jsonl")), driver)
+    where = listening(driver.pid)
+    driver.send_signal(signal.SIGTERM)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 130, said
+    assert "Traceback" not in said
+    assert len(where) >= 4  # its head, its node and their workers
+    loopback = "0100007F"  # 127.0.0.1, as /proc/net/tcp writes it; below, as IPv6 wraps it
+    assert set(where) <= {loopback, f"0000000000000000FFFF0000{loopback}"}
+    assert list(out.glob("runs/*/checkpoint.pt"))
+    run_study(out, machine)
+    assert sum(record.resumed for record in trained(out)) >= 1
+    assert {r.id: (r.top1, [row.loss for row in r.epochs]) for r in trained(out)} == quiet
+
+
+@pytest.mark.slow
+def test_students_get_their_teacher_and_bad_outcomes_are_named(
+    cluster: Any, tmp_path: Path, machine: Machine
+) -> None:
+    """One run makes a mistake, one kills its process; the teacher's weights travel to its student."""
+    out = tmp_path / "out"
+    (tmp_path / "mine.py").write_text(
+        "import os\n"
+        "class Fails:\n    rank = 1\n    def __call__(self, x, draws): raise RuntimeError('my mistake')\n"
+        "class Dies:\n    rank = 1\n    def __call__(self, x, draws): os._exit(7)\n"
+    )
+    own = [
+        {"name": name, "set": {"sample": {f"mine.py:{name.capitalize()}": {}}}} for name in ("fails", "dies")
+    ]
+    study = {"name": "s", "baseline": "digits_baseline", "factors": ["distillation", *own], "seeds": 3}
+    more = {"margin": 0.5, "set": SMALL, "teacher": {"set": {"model.width": 2.0}}}
+    file = tmp_path / "study.yaml"
+    file.write_text(json.dumps({**study, **more, "machine": machine.model_dump(mode="json")}))
+    freeze(str(file), out)
+    pretend_other_seeds(out)
+    two_nodes(cluster)
+    run_study(out, on_ray(machine, cluster, retries=0))
+    outcomes = {record.arm: (record.status, record.message) for record in trained(out)}
+    assert outcomes["baseline"] == outcomes["teacher"] == outcomes["distillation"] == ("done", "")
+    assert outcomes["fails"] == ("failed", "RuntimeError: my mistake (mine.py, line 4)")
+    assert outcomes["dies"][0] == "died"
+    assert outcomes["dies"][1].startswith("WorkerCrashedError: ")
