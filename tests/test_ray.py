@@ -25,11 +25,12 @@ from test_run import SMALL, make, numbers, pretend_other_seeds, records, trained
 
 from trickbag.data import ImageSet
 from trickbag.data.tolerance import Flaw, Tolerance
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.run.driver import run_study
+from trickbag.run.engines.engine import Ended
 from trickbag.run.engines.on_ray.images import pack, unpack
 from trickbag.run.engines.on_ray.shipment import check_versions, own_versions
 from trickbag.run.engines.on_ray.trouble import trouble_of
@@ -224,15 +225,12 @@ def test_a_node_with_another_torch_is_refused() -> None:
 def test_errors_of_ray_are_named() -> None:
     """Ray's own error classes, as its documentation describes them."""
     exceptions = pytest.importorskip("ray").exceptions
-    memory = trouble_of(
-        exceptions, exceptions.OutOfMemoryError("Task was killed due to the node running low")
-    )
+    memory = trouble_of(exceptions, "a", exceptions.OutOfMemoryError("the node is running low"))
     assert (memory.status, memory.blameless) == ("out_of_memory", False)
-    assert trouble_of(exceptions, exceptions.NodeDiedError("the node is dead")).blameless
-    assert not trouble_of(exceptions, exceptions.WorkerCrashedError()).blameless
-    wrong = exceptions.RayTaskError("train_run", "Traceback …", InputError("node a: no images here"))
-    assert trouble_of(exceptions, wrong).words == "InputError: node a: no images here"
-    assert trouble_of(exceptions, wrong).status == "failed"
+    assert trouble_of(exceptions, "a", exceptions.NodeDiedError("the node is dead")).blameless
+    assert not trouble_of(exceptions, "a", exceptions.WorkerCrashedError()).blameless
+    full = exceptions.RayTaskError("train_run", "Traceback …", DiskError("node b: no space left"))
+    assert trouble_of(exceptions, "a", full) == Ended("a", "node b: no space left", halts=True)
 
 
 @pytest.mark.slow

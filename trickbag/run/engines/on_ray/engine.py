@@ -18,7 +18,7 @@ from trickbag.run.engines.on_ray.scratch import YOUNG, sweep
 from trickbag.run.engines.on_ray.shipment import make_shipment
 from trickbag.run.engines.on_ray.task import train_run
 from trickbag.run.engines.on_ray.trouble import trouble_of
-from trickbag.run.finish import close_failed
+from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import run_lock
 
 STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
@@ -65,8 +65,7 @@ class RayEngine:
         """Hand a run, and its checkpoint where there is one, to Ray."""
         if self._mailbox is None:
             self._connect()
-        place, held = self._job.folder / "runs" / run_id, ExitStack()
-        place.mkdir(parents=True, exist_ok=True)
+        place, held = run_folder(self._job.folder, self._runs[run_id]), ExitStack()
         held.enter_context(run_lock(place))
         if read_run(place) is not None:  # an earlier driver has just finished it
             held.close()
@@ -170,12 +169,13 @@ class RayEngine:
         return Ended(flight.run_id, "" if RUN in files else "it was told to stop", blameless=RUN not in files)
 
     def _trouble(self, flight: _Flight, error: Exception) -> Ended:
-        """What kept a run from ending, recorded where that is how it ended."""
-        trouble, planned = trouble_of(self._ray.exceptions, error), self._runs[flight.run_id]
-        if trouble.status is None:
-            return Ended(flight.run_id, trouble.words, trouble.blameless)
+        """What kept a run from ending; recorded at once where the node cannot do what the study needs."""
+        cause = getattr(error, "cause", None)
+        if not isinstance(cause, InputError):
+            return trouble_of(self._ray.exceptions, flight.run_id, error)
+        planned = self._runs[flight.run_id]
         recipe = self._job.plan.arm(planned.workload, planned.arm).recipe
-        close_failed(flight.place, planned, recipe, trouble.status, trouble.words)
+        close_failed(flight.place, planned, recipe, "failed", f"InputError: {cause}")
         return Ended(flight.run_id)
 
 

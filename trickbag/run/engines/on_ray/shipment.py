@@ -1,7 +1,6 @@
 """What the runs of a study share, put into the object store once and fetched once by every process."""
 
 import platform
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -49,8 +48,8 @@ def check_versions(driver: dict[str, str]) -> None:
     for name, here in own_versions().items():
         if here != driver[name]:
             raise InputError(
-                f"node {socket.gethostname()}: {name} {here} is installed, the driver has {driver[name]}; numbers may "
-                "differ: install the same on all nodes"
+                f"{name} {here} is installed, the driver has {driver[name]}; numbers may differ: install the same on "
+                "all nodes"
             )
 
 
