@@ -28,6 +28,7 @@ from trickbag.recipe import (
 from trickbag.schedule import build_schedule, watches
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import PASSED, SEAMS, Factory, file_digest, find, is_own, own_source
+from trickbag.train.given import given_images
 from trickbag.train.resolved import Resolved
 from trickbag.train.trial import own_code, try_augmentation, try_network
 
@@ -47,6 +48,8 @@ def device_of(machine: Machine) -> torch.device:
 
 def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
     """The images that a recipe names, decoded once and shared through the cache; no bad files met yet."""
+    if (given := given_images(data)) is not None:
+        return given.for_run()
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
     with own_code(data.name, "data.name"):
