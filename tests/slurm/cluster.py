@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PACKAGES = ("slurm-wlm", "munge")
@@ -42,6 +43,7 @@ SelectTypeParameters=CR_CPU
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=20
+MinJobAge=7200
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
 PartitionName=low Nodes={host} Default=YES PriorityTier=1 PreemptMode=REQUEUE MaxTime=60 State=UP
 PartitionName=high Nodes={host} PriorityTier=10 PreemptMode=OFF MaxTime=60 State=UP
@@ -125,7 +127,7 @@ def run(*command: str, check: bool = True) -> str:
     return subprocess.run(command, check=check, capture_output=True, text=True).stdout
 
 
-def wait_for(true, what: str, seconds: float = PATIENCE) -> None:  # type: ignore[no-untyped-def]
+def wait_for(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait until `true()`; TimeoutError naming `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while not true():
