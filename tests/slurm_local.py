@@ -38,6 +38,11 @@ class LocalCluster:
             for child in Path(f"/proc/{number}/task/{number}/children").read_text().split():
                 os.kill(int(child), signum)
 
+    def close(self) -> None:
+        """Wait for the last processes to leave."""
+        for job in self.jobs.values():
+            job._process.wait()
+
     def _state(self, job: Any) -> str:
         if not job.done():
             return "RUNNING"

@@ -7,12 +7,14 @@ engine's dealings with a cluster's answers are the question, the answers are wri
 import json
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import submitit
+from command_line import ROOT
 from slurm_local import LocalCluster
 from test_run import make, numbers, records
 
@@ -22,7 +24,7 @@ from trickbag.records.chain import read_plan
 from trickbag.records.run import RUN
 from trickbag.run import driver
 from trickbag.run.engines.choose import make_engine
-from trickbag.run.engines.engine import Job
+from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.slurm import OVER, SlurmEngine
 from trickbag.run.engines.slurm_cluster import Jobs, Seen, asked_for, read_queue
 from trickbag.run.engines.slurm_job import StudyJob
@@ -91,6 +93,7 @@ def test_an_interrupted_job_is_submitted_again_and_gives_the_same_numbers(
             cluster.signal(signalled, signal.SIGUSR2)
 
     driver.run_study(out, machine.model_copy(update={"engine": "slurm"}), interrupt)
+    cluster.close()
     assert numbers(out) == numbers(quiet)
     assert len(cluster.jobs) == 2
     assert records(out)[only.id].resumed == 1
@@ -122,13 +125,16 @@ def test_jobs_that_end_without_record_are_named_in_words(study: Job, state: str)
     """Blameless is what SLURM's manual (squeue, JOB STATE CODES) lays on nodes and on other jobs."""
     cluster, run = Answers(), study.plan.runs[0].id
     engine = submitted(study, cluster, run)
-    (study.folder / ".slurm" / "1_0_0_log.out").write_text("submitit INFO\nKilled by the node\n\n")
+    (study.folder / ".slurm" / "1_0_0_log.out").write_text(
+        "submitit INFO\nKilled by the node\nsrun: error\n\n"
+    )
     cluster.states["1_0"] = "" if state == "GONE" else state
     (end,) = engine.wait(0)
     assert end.run_id == run
     assert end.trouble.startswith(f"SLURM job 1_0: {OVER[state]}; its log, ")
     assert end.trouble.endswith("/.slurm/1_0_0_log.out, ends: Killed by the node")
     assert end.blameless == (state in {"COMPLETED", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED"})
+    assert end.status == ("out_of_memory" if state == "OUT_OF_MEMORY" else "died")
     engine.cancel()
     assert (study.folder / ".slurm").exists() != end.blameless  # logs stay where they are needed
 
@@ -139,6 +145,17 @@ def test_a_log_that_is_not_there_says_that_the_folder_may_not_be_shared(study: J
     cluster.states["1_0"] = "FAILED"
     (end,) = engine.wait(0)
     assert end.trouble.endswith("the folder must lie on a file system that the nodes share")
+
+
+def test_a_disk_that_is_full_on_a_node_stops_the_study(study: Job) -> None:
+    """The line is Python's own, of an error that nobody caught."""
+    cluster, run = Answers(), study.plan.runs[0].id
+    engine = submitted(study, cluster, run)
+    failing = "from trickbag.errors import DiskError\nraise DiskError('no space left')"
+    died = subprocess.run([sys.executable, "-c", failing], capture_output=True, text=True, cwd=ROOT)
+    (study.folder / ".slurm" / "1_0_0_log.out").write_text(died.stderr)
+    cluster.states["1_0"] = "FAILED"
+    assert engine.wait(0) == [Ended(run, "no space left", halts=True)]
 
 
 def test_a_controller_that_does_not_answer_ends_nothing(study: Job) -> None:

@@ -21,6 +21,7 @@ from trickbag.recipe import Machine
 from trickbag.records.run import STARTED, read_bits, read_started
 from trickbag.run.driver import run_study
 
+DRIVERS: list[subprocess.Popen[str]] = []
 LONG = 600.0  # seconds; a study of these takes one or two minutes where the machine is not busy
 LASTING = {"model.channels": [16, 32, 32], "budget.epochs": 12, "data.limit": 700}
 
@@ -33,11 +34,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def study(tmp_path: Path, machine: Machine) -> Path:
+def study(tmp_path: Path, machine: Machine) -> Iterator[Path]:
     """A study that lacks two runs, of ten seconds or so."""
     make(tmp_path / "out", machine, set=LASTING)
     pretend_other_seeds(tmp_path / "out")
-    return tmp_path / "out"
+    yield tmp_path / "out"
+    for driver in DRIVERS:  # those still there, where a test failed
+        if driver.poll() is None:
+            driver.kill()
+            driver.communicate()
+    DRIVERS.clear()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def kill(driver: subprocess.Popen[str], study: Path, before: dict[str, int] | No
     """Kill a driver with -9 once both runs are under way (again)."""
     wait_for(lambda: len(later(study, before or {})) == 2, "both runs", LONG)
     driver.kill()
-    driver.wait()
+    driver.communicate()
 
 
 def test_a_job_that_somebody_cancels_is_named_with_its_number_and_log(study: Path) -> None:
@@ -131,7 +137,7 @@ def start(study: Path, *fields: str) -> subprocess.Popen[str]:
     words += ["machine.partition=low", "machine.minutes=30", "machine.checkpoint_seconds=1", *fields]
     out = study.parent / "driver.out"
     with out.open("w") as printed:
-        return subprocess.Popen(
+        driver = subprocess.Popen(
             words,
             cwd=ROOT,
             text=True,
@@ -139,6 +145,8 @@ def start(study: Path, *fields: str) -> subprocess.Popen[str]:
             stderr=subprocess.PIPE,
             env={**os.environ, "COLUMNS": "200"},
         )
+    DRIVERS.append(driver)
+    return driver
 
 
 def ended(driver: subprocess.Popen[str]) -> tuple[int, str]:

@@ -6,8 +6,9 @@ outlive a driver that is killed; the next one knows them and takes them over.
 
 import math
 import time
+from pathlib import Path
 
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 from trickbag.records.run import RUN
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.slurm_cluster import ARRAY, Cluster, Jobs, Seen, Slurm
@@ -31,6 +32,7 @@ OVER = {
     "OUT_OF_MEMORY": "out of memory: its node gave it no more",
     "GONE": "SLURM no longer knows it",
 }
+DISK_ERROR = f"{DiskError.__module__}.{DiskError.__name__}: "  # as the last line of a traceback names it
 BLAMELESS = {"COMPLETED", "PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED"}
 
 
@@ -122,19 +124,23 @@ class SlurmEngine:
             return None
         if self._is_recorded(run):
             return Ended(run)
-        return Ended(run, self._words(seen), seen.state in BLAMELESS) if seen.state in OVER else None
+        return self._death_of(run, seen) if seen.state in OVER else None
 
-    def _words(self, seen: Seen) -> str:
-        """What became of a job, and where to read more."""
+    def _death_of(self, run: str, seen: Seen) -> Ended:
+        """What became of a job that left no record, and where to read more."""
         log = self._notes.log(seen.number)
-        try:
-            lines = log.read_text(errors="replace").split("\n")
-        except OSError:
+        said = last_line(log)
+        if said.startswith(DISK_ERROR):
+            return Ended(run, said.removeprefix(DISK_ERROR), halts=True)
+        where = f"its log, {log}, ends: {said or '(empty)'}"
+        if not log.exists():
             where = f"no log at {log}: the folder must lie on a file system that the nodes share"
-        else:
-            said = [line.strip() for line in lines if line.strip() and not line.startswith("submitit ")]
-            where = f"its log, {log}, ends: {said[-1] if said else '(empty)'}"
-        return f"SLURM job {seen.number or '(number not known)'}: {OVER[seen.state]}; {where}"
+        return Ended(
+            run,
+            f"SLURM job {seen.number or '(number not known)'}: {OVER[seen.state]}; {where}",
+            blameless=seen.state in BLAMELESS,
+            status="out_of_memory" if seen.state == "OUT_OF_MEMORY" else "died",
+        )
 
     def _look(self) -> bool:
         """Ask how the jobs stand, and forget those that are over; False where SLURM does not answer."""
@@ -159,3 +165,13 @@ class SlurmEngine:
     def _is_recorded(self, run: str) -> bool:
         """Whether the run's record is there."""
         return (self._folder / "runs" / run / RUN).exists()
+
+
+def last_line(log: Path) -> str:
+    """The last thing that a job itself said; empty where there is no such file or line."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip() and not line.startswith(("submitit ", "srun: "))]
+    return said[-1] if said else ""
