@@ -9,8 +9,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -74,7 +75,7 @@ class Slurm:
         executor = self._submitit.SlurmExecutor(self._folder)
         executor.update_parameters(job_name=name, **asked_for(self._machine))
         try:
-            with _outside_of_jobs():
+            with _outside_of_jobs(), redirect_stderr(StringIO()):  # submitit prints what it raises, too
                 executor.submit_array(list(jobs))
         except RuntimeError as error:  # submitit's errors are; the last line is sbatch's reason
             said = [line for line in str(error).splitlines() if line.strip()] or ["no reason given"]
