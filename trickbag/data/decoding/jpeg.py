@@ -83,11 +83,8 @@ def _pieces(data: bytes, head: _Head, box: Box) -> Cutout | None:
         moved.append([at - start - 1])
         at += stop - start
     cut = bytearray(b"".join(parts))
-    # "clip": places that are not there are met in damaged files alone, whose codes are not the right ones then
-    pixels, codes = np.frombuffer(cut, np.uint8), (ends + np.array(moved)).ravel()
-    if pixels.take(codes, mode="clip").tobytes() != _codes(grid, (first, last), (begin, end)):
-        return None
-    pixels.put(codes, np.frombuffer(_numbered(codes.size), np.uint8), mode="clip")
+    codes = np.frombuffer(_numbered(ends.size), np.uint8)
+    np.frombuffer(cut, np.uint8).put((ends + np.array(moved)).ravel(), codes, mode="clip")
     return Cutout(cut, first * high, begin * wide, True)
 
 
@@ -99,22 +96,19 @@ def _span(start: int, end: int, side: int, count: int) -> tuple[int, int]:
 def _borders(data: bytes, head: _Head, count: int) -> NDArray[np.integer] | None:
     """Where each of `count` pieces begins, counted from the scan, and the last one ends, behind its marker.
 
-    None where they are not so many.
+    None where they are not so many, or where there is no such marker behind each.
     """
+    encoded = np.frombuffer(data, np.uint8)[head.scan :]
     if head.borders:
         told = data[head.borders]
-        return np.frombuffer(told, _KEPT_AS) if len(told) == 2 * (count + 1) else None
-    encoded = np.frombuffer(data, np.uint8)[head.scan :]
-    markers = ((encoded[:-1] == 0xFF) & (encoded[1:] != 0)).nonzero()[0]  # before a 0, 0xFF is none
-    return np.append(0, markers + 2) if len(markers) == count else None
-
-
-def _codes(grid: tuple[int, int], rows: tuple[int, int], columns: tuple[int, int]) -> bytes:
-    """The second bytes of the markers behind some pieces of a grid that is numbered row by row."""
-    cycle, count = _RESTARTS * (grid[1] // 8 + 2), columns[1] - columns[0]
-    firsts = ((row * grid[1] + columns[0]) % 8 for row in range(*rows))
-    codes = b"".join([cycle[first : first + count] for first in firsts])
-    return codes[:-1] + _END[1:] if (rows[1], columns[1]) == grid else codes
+        borders = np.frombuffer(told[: len(told) // 2 * 2], _KEPT_AS)
+    else:
+        markers = (encoded[:-1] == 0xFF) & (encoded[1:] != 0)  # before a 0, 0xFF is none
+        borders = np.append(0, markers.nonzero()[0] + 2)
+    if len(borders) != count + 1 or borders[0] or borders[-1] != len(encoded):
+        return None
+    codes = encoded.take(borders[1:] - 1, mode="clip")  # only what is told wrongly lies outside
+    return borders if codes.tobytes() == _numbered(count) else None
 
 
 def _numbered(count: int) -> bytes:

@@ -21,7 +21,8 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
         return pixels
     image = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
     out = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
-    return out.permute(0, 2, 3, 1)[0].numpy()
+    made: Pixels = out.numpy()[0].transpose(1, 2, 0)  # numpy's views take half the time of torch's
+    return made
 
 
 def fitted(pixels: Pixels, height: int, width: int) -> Pixels:
