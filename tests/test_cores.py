@@ -9,6 +9,7 @@ from trickbag.data import threads
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
 from trickbag.run.driver import run_study, share, workers
+from trickbag.run.engines.engine import Job
 
 
 @pytest.fixture
@@ -88,10 +89,10 @@ def test_a_study_hands_each_of_its_runs_its_share(
 ) -> None:
     """Three seeds of two arms are six runs, all at work at once on 16 cores; seen as the engine is to start."""
 
-    def engine(count: int, target: object, folder: Path, each: Machine, *rest: object, threads: int) -> None:
-        raise InterruptedError(count, each.loaders)
+    def engine(job: Job) -> None:
+        raise InterruptedError(workers(job.machine), job.machine.loaders)
 
-    monkeypatch.setattr("trickbag.run.driver.LocalEngine", engine)
+    monkeypatch.setattr("trickbag.run.driver.make_engine", engine)
     make(groups / "study", machine)
     with pytest.raises(InterruptedError) as stopped:
         run_study(groups / "study", machine.model_copy(update={"workers": 8}))

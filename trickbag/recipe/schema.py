@@ -81,7 +81,13 @@ class Budget(Frozen):
     """How long to train."""
 
     epochs: int = Field(ge=1, description="Passes over the training images.")
-    batch_size: int = Field(ge=1, description="Images per optimizer step.")
+    batch_size: int = Field(ge=1, description="Images per optimizer step, on all devices together.")
+    batch_norm_images: int | None = Field(
+        None,
+        ge=2,
+        description="Batch-norm statistics in training are taken over groups of so many images, as on devices "
+        "with so many each; null: over the whole batch, synchronised across devices.",
+    )
     evaluate: Literal["every_epoch", "last_epoch"] = Field(
         "every_epoch", description="When to compute validation accuracy; the last epoch alone decides."
     )
@@ -155,9 +161,11 @@ class Recipe(Frozen):
 def recipe_fingerprint(recipe: Mapping[str, Any]) -> str:
     """The fingerprint of a recipe's plain data.
 
-    Empty seams count for nothing, nor does where images lie, as in folder:PATH: their digest stands for them.
+    Empty seams and what is null in the budget count for nothing, nor does where images lie, as in folder:PATH:
+    their digest stands for them.
     """
     plain = {key: value for key, value in recipe.items() if value != {}}
+    plain["budget"] = {key: value for key, value in plain["budget"].items() if value is not None}
     kind, colon, _ = plain["data"]["name"].partition(":")
     if colon and kind in ("folder", "parquet"):
         plain["data"] = {**plain["data"], "name": kind}
@@ -198,6 +206,31 @@ class Machine(Frozen):
         ge=1,
         description="Threads that decode streamed images, of each run; null: a thread per core, shared out among "
         "the runs side by side.",
+    )
+    devices: int = Field(
+        1,
+        ge=1,
+        description="Devices that train one run together, each a process with its share of every batch; frozen in "
+        "the plan.",
+    )
+    patience_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="How long the processes of one run wait for each other before the run is given up, to be "
+        "continued from its checkpoint.",
+    )
+    engine: Literal["local", "ray", "slurm"] = Field(
+        "local",
+        description="Where a study's runs happen: processes of this machine, a Ray cluster, or SLURM.",
+    )
+    ray_address: str | None = Field(
+        None, description="Ray cluster, as in `auto` or `ray://HOST:10001`; null: one of this machine alone."
+    )
+    partition: str | None = Field(None, description="SLURM partition; null: the cluster's default.")
+    minutes: int | None = Field(None, ge=1, description="SLURM time limit of a job; null: the partition's.")
+    account: str | None = Field(None, description="SLURM account that is charged; null: the user's default.")
+    retries: int = Field(
+        2, ge=0, description="How often a run whose worker died is taken up again from its checkpoint."
     )
     keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
     checkpoint_seconds: float = Field(

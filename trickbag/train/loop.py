@@ -54,6 +54,7 @@ class Watch:
     stop: Callable[[], bool] = lambda: False
     on_step: Callable[[int, float | None], None] = lambda step, waited: None
     on_epoch: Callable[[EpochRow], None] = lambda row: None
+    on_saved: Callable[[], None] = lambda: None  # a checkpoint is on the disk
 
 
 def train(session: Session, watch: Watch | None = None) -> Outcome:
@@ -92,6 +93,7 @@ def train_epoch(session: Session, watch: Watch) -> bool:
         if watch.checkpoint and (stopped or perf_counter() - session.saved > watch.checkpoint_seconds):
             session.clock.pause()
             save_checkpoint(session, watch.checkpoint)
+            watch.on_saved()
             session.saved = perf_counter()
             session.clock.start()
         if stopped:
