@@ -1,16 +1,19 @@
 """A run's folder: run.json, the bits of every evaluation image, and the progress of a run under way."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, read_record, write_record, write_whole
+from trickbag.records.files import FORMAT, read_record, write_record, write_whole, writing
 
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
 RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
@@ -74,6 +77,27 @@ class RunRecord(Frozen):
     resumed: int = 0  # how often it was continued from a checkpoint
 
 
+class Ending(BaseModel):
+    """What `status` needs of run.json; ten thousand of them are read within a second."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal[1]
+    id: str
+    arm: str
+    workload: str
+    status: Status
+    message: str = ""
+    top1: float | None = None
+    timings: Timings | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the run."""
+        t = self.timings
+        return t.train_seconds + t.startup_seconds + t.evaluate_seconds if t else 0.0
+
+
 class Started(Frozen):
     """started.json, of a run under way: where it was last taken up, and when."""
 
@@ -105,6 +129,20 @@ def read_run(folder: Path) -> RunRecord | None:
     return read_record(RunRecord, folder / RUN) if (folder / RUN).exists() else None
 
 
+def read_ending(folder: Path) -> Ending | None:
+    """How a run ended, or None where it has not; InputError where run.json is damaged."""
+    path = os.path.join(folder, RUN)  # pathlib would take as long as the file
+    try:
+        with open(path, "rb") as file:
+            return Ending.model_validate_json(file.read())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{path}: damaged: {where}: {problem['msg']}") from None
+
+
 def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:
     """Write one top-1 and one top-5 bit per evaluation image, with the image ids."""
     packed1, packed5 = np.packbits(top1), np.packbits(top5)
@@ -123,9 +161,16 @@ def read_bits(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray
 
 
 def append_progress(folder: Path, row: EpochRow) -> None:
-    """Note a finished epoch, for whoever watches."""
-    with (folder / PROGRESS).open("a") as file:
-        file.write(json.dumps(row.model_dump()) + "\n")
+    """Note a finished epoch, for whoever watches: all of its line, or DiskError and nothing of it."""
+    path, line = folder / PROGRESS, (json.dumps(row.model_dump()) + "\n").encode()
+    with writing(path), path.open("ab", buffering=0) as file:
+        whole = file.tell()
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(whole)
+            raise
 
 
 def read_progress(folder: Path) -> list[EpochRow]:
