@@ -1,6 +1,7 @@
 """Several gloo processes that train one run together; `python -m tests.world_ranks FOLDER CASES` writes what each held.
 
-CASES is JSON, as {"2": ["sgd"], "3": ["basics"]}: what worlds of two and of three processes do. They are forked from one process that has imported torch, which takes longer than all they do.
+CASES is JSON, as {"2": ["sgd"], "3": ["basics"]}: what worlds of two and of three processes do. They are forked from
+one process that has imported torch, which takes longer than all they do.
 """
 
 import json
