@@ -53,11 +53,22 @@ class World:
 
 
 @contextmanager
-def joined(machine: Machine, device: torch.device) -> Iterator[World]:
-    """Join the world that torchrun's environment variables speak of, and leave it at the end."""
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(seconds=machine.patience_seconds))
+def joined(
+    machine: Machine, device: torch.device, store: dist.Store, rank: int, size: int
+) -> Iterator[World]:
+    """Join the world of `size` processes that share a store, and leave it at the end.
+
+    Tensors on the CPU can be exchanged as well where the device is a GPU. An error leaves the world as it is: the
+    others may be gone, and taking leave of them could take for ever.
+    """
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    patience = timedelta(seconds=machine.patience_seconds)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
     try:
         yield World.here()
-    finally:
+    except KeyboardInterrupt:  # upon which all have agreed
         dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
