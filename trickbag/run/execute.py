@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from trickbag.errors import DiskError
 from trickbag.recipe import Machine
-from trickbag.records.files import now
+from trickbag.records.files import FULL, disk_error, now
 from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import (
     CHECKPOINT,
@@ -19,7 +20,7 @@ from trickbag.records.run import (
     read_run,
     write_started,
 )  # fmt: skip
-from trickbag.run.finish import close_failed, close_run
+from trickbag.run.finish import close_failed, close_run, run_folder
 from trickbag.run.locks import run_lock
 from trickbag.run.planned import resolve_planned
 from trickbag.train import Session, Watch, build_session, own_place, train
@@ -41,10 +42,10 @@ def execute(
 
     `engine` and `job` (what the engine calls this piece of work) are noted in started.json for whoever watches.
     `saved` hears of every checkpoint and every line of progress once it is in the run's folder. Where `stop`
-    turned true the folder holds a checkpoint and no record.
+    turned true the folder holds a checkpoint and no record. Raises DiskError where the disk refuses what must be kept:
+    that is no outcome of the run, and every other one would meet it as well.
     """
-    place = folder / "runs" / planned.id
-    place.mkdir(parents=True, exist_ok=True)
+    place = run_folder(folder, planned)
     with run_lock(place):
         if read_run(place) is not None:  # an earlier driver's worker has just finished it
             return True
@@ -52,7 +53,11 @@ def execute(
         try:
             session = _session(folder, plan, planned, machine)
             outcome = train(session, _watch(place, machine, stop, saved))
+        except DiskError:
+            raise
         except Exception as error:  # whatever went wrong becomes a named outcome, and the study goes on
+            if isinstance(error, OSError) and error.errno in FULL:  # of the cache, say
+                raise disk_error(Path(error.filename).parent if error.filename else folder, error) from error
             status: Status = "out_of_memory" if _is_out_of_memory(error) else "failed"
             recipe = plan.arm(planned.workload, planned.arm).recipe
             message = f"{type(error).__name__}: {error}{own_place(error, recipe['sources'])}"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from trickbag.recipe import Machine
-from trickbag.records.files import provenance
+from trickbag.records.files import provenance, writing
 from trickbag.records.plan import PlannedRun
 from trickbag.records.run import (
     CHECKPOINT,
@@ -56,6 +56,15 @@ def close_run(
     for leftover in (CHECKPOINT, PROGRESS, STARTED):
         (place / leftover).unlink(missing_ok=True)
     return record
+
+
+def run_folder(folder: Path, planned: PlannedRun) -> Path:
+    """A run's own folder in a study's, which must be there; DiskError where it cannot be made."""
+    place = folder / "runs" / planned.id
+    for each in (place.parent, place):  # never the study's: one that was removed does not come back empty
+        with writing(each):
+            each.mkdir(exist_ok=True)
+    return place
 
 
 def close_failed(
