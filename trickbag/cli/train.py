@@ -47,18 +47,19 @@ def train(
     except ToldError as elsewhere:
         raise typer.Exit(elsewhere.code) from None
     except LostError as error:
-        _leave_lost(error)
+        _leave_lost(f"{error}{_goes_on(out)}")
 
 
 def _launch(words: list[str], out: Path | None, machine: Machine, told: list[int]) -> None:
     """Run the same command in a process per device, and exit as they do."""
-    from trickbag.run.launch import check_devices, launch
+    from trickbag.run.devices import check_devices
+    from trickbag.run.launch import launch
 
     check_devices(machine)
     more = ["--out", str(out)] if out else []
     launched = launch(["trickbag", *words, *more], machine, lambda: bool(told))
     if launched.trouble:
-        print(f"trickbag: {launched.trouble}", file=sys.stderr)
+        print(f"trickbag: {launched.trouble}{_goes_on(out)}", file=sys.stderr)
     raise typer.Exit(launched.code)
 
 
@@ -92,7 +93,12 @@ def _train(
         print(f"record: {out / 'run.json'}")
 
 
-def _leave_lost(error: Exception) -> None:
+def _goes_on(out: Path | None) -> str:
+    """What to do about processes that are gone."""
+    return "; the same command goes on from the last checkpoint" if out else ""
+
+
+def _leave_lost(words: str) -> None:
     """End at once: what was to be exchanged with the others may hold this process for ever.
 
     The launcher knows better why they are gone; under torchrun one process of each machine says it.
@@ -100,7 +106,7 @@ def _leave_lost(error: Exception) -> None:
     from trickbag.run.team import LOST, launch_folder
 
     if launch_folder() is None and os.environ["LOCAL_RANK"] == "0":
-        print(f"trickbag: {error}", file=sys.stderr)
+        print(f"trickbag: {words}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(LOST if launch_folder() else 1)

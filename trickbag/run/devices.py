@@ -27,7 +27,16 @@ def check_devices(machine: Machine) -> None:
         )
     most = max(ON_THE_CPU, os.cpu_count() or 1)
     if device.type != "cuda" and wanted > most:
-        raise InputError(f"machine.devices: {wanted} processes are too many for this machine's CPU; at most {most}")
+        raise InputError(
+            f"machine.devices: {wanted} processes are too many for this machine's CPU; at most {most}"
+        )
+
+
+def own_gpus(machine: Machine) -> list[str]:
+    """The GPUs that runs side by side share out among them, in groups; none where one GPU, or none, is asked for."""
+    if machine.device != "cuda":
+        return []
+    return gpu_groups(os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count(), machine.devices)
 
 
 def gpu_groups(visible: str | None, count: int, devices: int) -> list[str]:
@@ -48,7 +57,9 @@ def shares(recipe: Recipe, model: nn.Module, devices: int) -> str:
     words = f"{devices} devices: {share} images each of a batch of {batch}"
     if parts > 1:
         words += f", gradients accumulated over {parts} parts of {share // parts}"
-    if any(isinstance(module, _BatchNorm) or "BatchNorm" in type(module).__name__ for module in model.modules()):
+    if any(
+        isinstance(module, _BatchNorm) or "BatchNorm" in type(module).__name__ for module in model.modules()
+    ):
         words += f"; batch-norm statistics: {_statistics(recipe, parts)}"
     return words
 

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import Literal
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from trickbag.recipe import Machine
+from trickbag.run.engines.oom import OomWatch
 from trickbag.run.team import LAUNCH, LOST, STOP, LostError
 
 POLL_SECONDS = 0.2  # between two looks at whether to stop
@@ -26,16 +28,21 @@ class Launched:
 
     code: int
     trouble: str = ""  # where none of the processes could speak
+    status: Literal["died", "out_of_memory"] = "died"
 
 
 def launch(
-    words: Sequence[str], machine: Machine, stop: Callable[[], bool], look: Callable[[Path], None] = lambda _: None
+    words: Sequence[str],
+    machine: Machine,
+    stop: Callable[[], bool],
+    look: Callable[[Path], None] = lambda _: None,
 ) -> Launched:
     """Run `python -m WORDS` in `machine.devices` processes that train together, and wait for all of them.
 
     They write to this process's stdout and stderr. Once `stop` turns true they save their state and end with 130.
     `look` is called now and then, and once more at the end, with the folder that the processes share with us.
     """
+    memory = OomWatch()
     with tempfile.TemporaryDirectory(prefix="trickbag-") as name, _environment(machine, name):
         with _watching(Path(name), stop, look), _quiet():
             try:
@@ -44,26 +51,26 @@ def launch(
             except ChildFailedError as error:
                 first = sorted(error.failures.items(), key=lambda item: item[1].timestamp)
                 codes = {rank: failure.exitcode for rank, failure in first}
-        return judged(codes, machine.patience_seconds)
+        return judged(codes, machine.patience_seconds, memory.explains)
 
 
-def judged(codes: Mapping[int, int], patience: float) -> Launched:
+def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool]) -> Launched:
     """One exit code from those of the processes that failed, the earliest first.
 
     A process that ends with 1 or 2 has said why. After an interruption, or once one has died, torch ends the others.
+    `full` tells whether memory that was full explains an exit code.
     """
     ends = list(codes.values())
-    spoken = [code for code in ends if code in (1, 2)]
-    died = [code for code in ends if code < 0]
+    spoken, died = [code for code in ends if code in (1, 2)], [code for code in ends if code < 0]
     if spoken:
         return Launched(spoken[0])
     if 130 in ends:
         return Launched(130)
+    if died and full(died[0]):
+        words = "the kernel killed a process of the run, since the machine's memory was full"
+        return Launched(1, words, "out_of_memory")
     if died:
-        return Launched(
-            1,
-            f"a process of the run died (exit code {died[0]}); the same command goes on from the last checkpoint",
-        )
+        return Launched(1, f"a process of the run died (exit code {died[0]})")
     if LOST in ends:
         return Launched(1, str(LostError(patience, "timed out")))
     return Launched(max(ends, default=0))
@@ -88,7 +95,11 @@ def _config(machine: Machine, folder: str) -> LaunchConfig:
 @contextmanager
 def _environment(machine: Machine, folder: str) -> Iterator[None]:
     """What the processes inherit: few threads, the folder, and sockets on the loopback interface alone."""
-    wanted = {LAUNCH: folder, "OMP_NUM_THREADS": str(machine.threads), "MKL_NUM_THREADS": str(machine.threads)}
+    wanted = {
+        LAUNCH: folder,
+        "OMP_NUM_THREADS": str(machine.threads),
+        "MKL_NUM_THREADS": str(machine.threads),
+    }
     if sys.platform.startswith("linux"):
         wanted["GLOO_SOCKET_IFNAME"] = "lo"
     before = {name: os.environ.get(name) for name in (*wanted, "TORCHELASTIC_SIGNALS_TO_HANDLE")}

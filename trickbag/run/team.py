@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
 from trickbag.data.threads import available_cores
@@ -34,9 +35,7 @@ class LostError(RuntimeError):
         """They were waited for `patience` seconds, unless the connection broke before: `why` is torch's message."""
         late = any(words in why.lower() for words in ("timed out", "timeout"))
         reason = f"no answer for {patience:g} s" if late else "connection closed"
-        super().__init__(
-            f"lost the other processes of this run ({reason}); the same command goes on from the last checkpoint"
-        )
+        super().__init__(f"lost the other processes of this run ({reason})")
 
 
 class ToldError(Exception):
@@ -55,7 +54,7 @@ class Team:
     rank: int = 0
     size: int = 1
     local: int = 0
-    store: dist.Store | None = None  # torchrun's, in which the processes find each other
+    store: Store | None = None  # torchrun's, in which the processes find each other
     patience: float = 0.0  # seconds
     parent: int = field(default_factory=os.getppid)
 

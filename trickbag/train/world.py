@@ -12,6 +12,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import Store
 
 from trickbag.recipe import Machine
 
@@ -54,7 +55,7 @@ class World:
 
 @contextmanager
 def joined(
-    machine: Machine, device: torch.device, store: dist.Store, rank: int, size: int
+    machine: Machine, device: torch.device, store: Store, rank: int, size: int
 ) -> Iterator[World]:
     """Join the world of `size` processes that share a store, and leave it at the end.
 
