@@ -64,6 +64,7 @@ def _watch(place: Path, machine: Machine, stop: Callable[[], bool], saved: Calla
 
     return Watch(
         checkpoint=place / CHECKPOINT,
+        other_devices=True,  # their number is the plan's, and an amendment changed it
         checkpoint_seconds=machine.checkpoint_seconds,
         stop=stop,
         on_epoch=note,

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.train import device_of
+from trickbag.train.shares import parts_of
 
 ON_THE_CPU = 8  # processes of one run that any machine may start, however few its cores
 
@@ -53,7 +54,7 @@ def gpu_groups(visible: str | None, count: int, devices: int) -> list[str]:
 def shares(recipe: Recipe, model: nn.Module, devices: int) -> str:
     """One line: images per device, parts that gradients are accumulated over, images of batch-norm statistics."""
     batch = recipe.budget.batch_size
-    share, parts = batch // devices, _parts(recipe)
+    share, parts = batch // devices, parts_of(recipe)
     words = f"{devices} devices: {share} images each of a batch of {batch}"
     if parts > 1:
         words += f", gradients accumulated over {parts} parts of {share // parts}"
@@ -62,12 +63,6 @@ def shares(recipe: Recipe, model: nn.Module, devices: int) -> str:
     ):
         words += f"; batch-norm statistics: {_statistics(recipe, parts)}"
     return words
-
-
-def _parts(recipe: Recipe) -> int:
-    """How many parts of a batch are taken one after the other."""
-    accumulate = recipe.step.get("accumulate")
-    return 1 if accumulate is None else int(accumulate.get("parts", 1))
 
 
 def _statistics(recipe: Recipe, parts: int) -> str:
