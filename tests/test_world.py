@@ -25,7 +25,7 @@ Found = Mapping[tuple[int, int], dict[str, Any]]  # (size, rank) → what that p
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the weights that are given to all worlds, of a run in this process."""
     path = tmp_path_factory.mktemp("world")
-    run = session_of(recipe_of({}), path)
+    run = session_of(apply(recipe_of({}), {"optimizer.lr": 0.05}), path)
     train(run)
     torch.save(run.model.state_dict(), path / "given.pt")
     return path
@@ -67,6 +67,9 @@ def test_two_processes_are_one(found: Found, folder: Path, name: str, normed: bo
     """The same global batch, 30 steps: the weights, statistics, averages and losses of one process, to 1e-5."""
     alone = trained(recipe_of((NORMED if normed else PLAIN)[name], normed), folder)
     together = found[2, 0][name]
+    start = session_of(recipe_of({}, normed), folder).model.state_dict()
+    moved = max(float((alone["held"][key] - start[key]).abs().max()) for key in start)
+    assert moved > 1e-3  # a hundred times more than may differ
     for key, value in alone["held"].items():
         torch.testing.assert_close(
             together["held"][key], value, rtol=1e-5, atol=1e-5, msg=lambda m, key=key: f"{key}: {m}"
@@ -74,9 +77,9 @@ def test_two_processes_are_one(found: Found, folder: Path, name: str, normed: bo
 
 
 def test_three_processes_are_one(found: Found, folder: Path) -> None:
-    alone = trained(recipe_of(PLAIN["mixed"], normed=False), folder)["held"]
+    alone = trained(recipe_of(PLAIN["mixed in parts"], normed=False), folder)["held"]
     for key, value in alone.items():
-        torch.testing.assert_close(found[3, 0]["mixed"]["held"][key], value, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(found[3, 0]["mixed in parts"]["held"][key], value, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *NORMED, "bf16"])
@@ -89,7 +92,7 @@ def test_two_processes_hold_the_same_bits(found: Found, name: str) -> None:
 
 def test_evaluation_has_the_same_bits_in_any_world(found: Found, folder: Path) -> None:
     alone = evaluated(folder)
-    assert 0.5 < alone["top1"].float().mean() < 1  # given weights that know something, and not all
+    assert 0.2 < alone["top1"].float().mean() < 1  # given weights that know something, and not all
     for there in found.values():
         assert not differences(alone, there["evaluated"])
 
@@ -98,7 +101,7 @@ def test_evaluation_has_the_same_bits_in_any_world(found: Found, folder: Path) -
 def test_a_stop_of_one_process_stops_all_and_the_run_goes_on_bit_for_bit(found: Found, size: int) -> None:
     for rank in range(size):
         there = found[size, rank]["interrupted"]
-        assert there["statuses"] == [("interrupted", 13), ("interrupted", 21), ("done", 30)]
+        assert there["statuses"] == [("interrupted", 7), ("interrupted", 13), ("done", 20)]
         assert there["resumed"] == 2
         assert not differences(there["whole"], there["pieces"])
         assert not differences(there["whole"], found[size, 0]["interrupted"]["whole"])
@@ -121,7 +124,7 @@ def test_a_checkpoint_of_other_devices_is_refused_unless_an_amendment_says_so(
     assert train(run, Watch(path, other_devices=True)).status == "done"
     theirs = found[2, 0]["interrupted"]["whole"]["losses"]
     # Only what is left of the last epoch was trained in this process; and its dropout draws are others.
-    torch.testing.assert_close(held(run)["losses"][:2], theirs[:2], rtol=0, atol=0)
+    torch.testing.assert_close(held(run)["losses"][:1], theirs[:1], rtol=0, atol=0)
 
 
 def test_shares_and_wholes() -> None:
