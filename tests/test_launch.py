@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.answering_worker import tell_gpus
 from tests.command_line import ROOT, trickbag, trickbag_process
 from trickbag.errors import InputError
 from trickbag.lab import freeze
@@ -110,15 +111,8 @@ def test_gpus_are_shared_out_in_groups(
     assert gpu_groups(visible, count, devices) == groups
 
 
-def _tell_gpus(connection: object) -> None:
-    """A worker that answers each run with the GPUs that it may see, and dies of the run `die`."""
-    while (asked := connection.recv()) != "die":  # type: ignore[attr-defined]
-        connection.send(f"{asked}: {os.environ.get('CUDA_VISIBLE_DEVICES')}")  # type: ignore[attr-defined]
-    os._exit(3)
-
-
 def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
-    engine = LocalEngine(2, _tell_gpus, gpus=["4", "7"])
+    engine = LocalEngine(2, tell_gpus, gpus=["4", "7"])
     try:
         engine.submit("a")
         engine.submit("die")

@@ -1,4 +1,4 @@
-"""Two hosts of the test's own making, joined by one cable: torchrun trains across it, and the cable is cut.
+"""Two hosts of the test's own making, joined by a switch: torchrun trains across it, and the cables are cut.
 
 The hosts are network namespaces, which only root can make; elsewhere the test is skipped and says so.
 """
@@ -20,7 +20,7 @@ from trickbag.records.run import CORRECT, read_run
 
 ROOT = Path(__file__).parent.parent
 TORCHRUN = Path(sys.executable).with_name("torchrun")
-CABLE, ADDRESSES = "cable", ("10.77.0.1", "10.77.0.2")
+CABLE, PORTS, ADDRESSES = "cable", ("port1", "port2"), ("10.77.0.1", "10.77.0.2")
 GENEROUS = 240.0  # seconds
 TRAIN = [
     "train", "digits_baseline", "data.limit=320", "model.channels=[8,8,8]", "budget.epochs=40",
@@ -34,24 +34,24 @@ def ip(*words: str) -> None:
 
 @dataclass
 class Hosts:
-    """Two network namespaces with a cable between them."""
+    """Two network namespaces, each with a cable to the same switch, a third one."""
 
     names: tuple[str, str]
+    switch: str
 
-    def cable(self, state: str) -> None:
-        """`up`, or `down` as if it was cut."""
-        for name in self.names:
-            ip("-n", name, "link", "set", CABLE, state)
+    def cables(self, state: str) -> None:
+        """`up`, or `down` at the switch: the hosts keep their addresses and lose each other."""
+        for port in PORTS:
+            ip("-n", self.switch, "link", "set", port, state)
 
     def start(self, out: Path, patience: float) -> list[subprocess.Popen[str]]:
         """torchrun on both hosts, one process on each."""
-        run_id, started = uuid.uuid4().hex, []
-        for host, (name, address) in enumerate(zip(self.names, ADDRESSES, strict=True)):
+        started = []
+        for host, name in enumerate(self.names):
             words = [
                 "ip", "netns", "exec", name, str(TORCHRUN), "--nnodes", "2", "--nproc-per-node", "1",
-                "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{ADDRESSES[0]}:29400", "--rdzv-id", run_id,
-                "--rdzv-conf", f"is_host={int(host == 0)}", "--local-addr", address, "-m", "trickbag", *TRAIN,
-                f"machine.patience_seconds={patience:g}", "--out", str(out),
+                "--node-rank", str(host), "--master-addr", ADDRESSES[0], "--master-port", "29400",
+                "-m", "trickbag", *TRAIN, f"machine.patience_seconds={patience:g}", "--out", str(out),
             ]  # fmt: skip
             env = {**os.environ, "GLOO_SOCKET_IFNAME": CABLE, "OMP_NUM_THREADS": "1"}
             pipe = subprocess.PIPE
@@ -61,25 +61,32 @@ class Hosts:
 
 @pytest.fixture
 def hosts() -> Iterator[Hosts]:
-    tag = uuid.uuid4().hex[:6]
-    names = (f"trickbag-{tag}-a", f"trickbag-{tag}-b")
     if shutil.which("ip") is None:
         pytest.skip("no `ip` command here, which makes network namespaces")
+    tag = uuid.uuid4().hex[:6]
+    here = Hosts((f"trickbag-{tag}-a", f"trickbag-{tag}-b"), f"trickbag-{tag}-switch")
     try:
-        ip("netns", "add", names[0])
+        ip("netns", "add", here.switch)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"network namespaces cannot be made here: {error.stderr.strip()}")
     try:
-        ip("netns", "add", names[1])
-        ip("link", "add", CABLE, "netns", names[0], "type", "veth", "peer", "name", CABLE, "netns", names[1])
-        for name, address in zip(names, ADDRESSES, strict=True):
-            ip("-n", name, "address", "add", f"{address}/24", "dev", CABLE)
-            for link in ("lo", CABLE):
-                ip("-n", name, "link", "set", link, "up")
-        yield Hosts(names)
+        connect(here)
+        yield here
     finally:
-        for name in names:  # and with them the cable
+        for name in (*here.names, here.switch):  # and with them the cables
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+
+
+def connect(hosts: Hosts) -> None:
+    ip("-n", hosts.switch, "link", "add", "bridge", "type", "bridge")
+    ip("-n", hosts.switch, "link", "set", "bridge", "up")
+    for name, address, port in zip(hosts.names, ADDRESSES, PORTS, strict=True):
+        ip("netns", "add", name)
+        ip("link", "add", CABLE, "netns", name, "type", "veth", "peer", "name", port, "netns", hosts.switch)
+        ip("-n", hosts.switch, "link", "set", port, "master", "bridge", "up")
+        ip("-n", name, "address", "add", f"{address}/24", "dev", CABLE)
+        for link in ("lo", CABLE):
+            ip("-n", name, "link", "set", link, "up")
 
 
 def numbers(out: Path) -> tuple[object, ...]:
@@ -89,7 +96,7 @@ def numbers(out: Path) -> tuple[object, ...]:
 
 
 @pytest.mark.slow
-def test_a_cut_cable_ends_both_hosts_and_the_run_goes_on_to_the_numbers_of_one_host(
+def test_a_cut_link_ends_both_hosts_and_the_run_goes_on_to_the_numbers_of_one_host(
     hosts: Hosts, tmp_path: Path
 ) -> None:
     """Truth: the same two processes on one host, undisturbed."""
@@ -104,7 +111,7 @@ def test_a_cut_cable_ends_both_hosts_and_the_run_goes_on_to_the_numbers_of_one_h
             assert time.monotonic() < end
             assert all(process.poll() is None for process in cut), [p.communicate() for p in cut]
             time.sleep(0.01)
-        hosts.cable("down")
+        hosts.cables("down")
         said = [process.communicate(timeout=GENEROUS)[1] for process in cut]
     finally:
         for process in cut:
@@ -118,7 +125,7 @@ def test_a_cut_cable_ends_both_hosts_and_the_run_goes_on_to_the_numbers_of_one_h
         ], f"host {host}: {errors}"
     assert read_run(out) is None
 
-    hosts.cable("up")
+    hosts.cables("up")
     again = hosts.start(out, patience=60)
     ends = [process.communicate(timeout=GENEROUS) for process in again]
     assert [process.returncode for process in again] == [0, 0], ends
