@@ -50,7 +50,8 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
     out.mkdir(parents=True, exist_ok=True)
     file = write_plan(out, plan)
     first, standing = file.entries[0].body["machine"], file.plan()
-    if any(plan.machine[name] not in (first[name], standing.machine[name]) for name in first):
+    known = [{"devices": 1} | machine for machine in (first, standing.machine)]
+    if any(({"devices": 1} | plan.machine)[name] not in (k[name] for k in known) for name in known[0]):
         as_planned(standing, study.machine)
     copy_own_files(plan, base, out)
     write_text(out / STUDY, self_contained(study, base))
@@ -63,7 +64,7 @@ def machine_of(folder: Path, words: Sequence[str] = ()) -> Machine:
     On what the last digits depend, the plan has the say. InputError where no study was planned in `folder`.
     """
     plain = dict(read_yaml(planned(folder) / STUDY).get("machine", {}))
-    plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
+    plain = {name: value for name, value in plain.items() if name not in ("device", "threads", "devices")}
     for path, value in parse_overrides(words).items():
         section, _, name = path.partition(".")
         if section != "machine" or not name:

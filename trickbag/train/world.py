@@ -12,6 +12,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import Store
 
 from trickbag.recipe import Machine
 
@@ -95,11 +96,22 @@ class World:
 
 
 @contextmanager
-def joined(machine: Machine, device: torch.device) -> Iterator[World]:
-    """Join the world that torchrun's environment variables speak of, and leave it at the end."""
+def joined(
+    machine: Machine, device: torch.device, store: Store | None = None, rank: int = -1, size: int = -1
+) -> Iterator[World]:
+    """Join the world of `size` processes that share a store (by default: that torchrun speaks of), and leave it.
+
+    Tensors on the CPU can be exchanged as well where the device is a GPU. An error leaves the world as it is: the
+    others may be gone, and taking leave of them could take for ever.
+    """
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # CPUs agree without the devices
-    dist.init_process_group(backend, timeout=timedelta(seconds=machine.patience_seconds))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    patience = timedelta(seconds=machine.patience_seconds)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
     try:
         yield World.here()
-    finally:
+    except KeyboardInterrupt:  # upon which all have agreed
         dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
