@@ -12,7 +12,7 @@ from typing import ParamSpec
 import typer
 
 from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 
 P = ParamSpec("P")
 PATIENCE = 2.0  # seconds that a thread has to end in, once all was stopped
@@ -35,6 +35,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             print(f"trickbag: {error}", file=sys.stderr)
             raise typer.Exit(2) from None
+        except DiskError as error:
+            print(f"trickbag: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
         except OSError as error:
             print(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
             raise typer.Exit(2 if error.filename else 1) from None

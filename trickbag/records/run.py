@@ -1,6 +1,8 @@
 """A run's folder: run.json, the bits of every evaluation image, and the progress of a run under way."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 from zipfile import BadZipFile
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, read_record, write_record, write_whole
+from trickbag.records.files import FORMAT, read_record, write_record, write_whole, writing
 
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
 RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
@@ -123,9 +125,16 @@ def read_bits(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray
 
 
 def append_progress(folder: Path, row: EpochRow) -> None:
-    """Note a finished epoch, for whoever watches."""
-    with (folder / PROGRESS).open("a") as file:
-        file.write(json.dumps(row.model_dump()) + "\n")
+    """Note a finished epoch, for whoever watches: all of its line, or DiskError and nothing of it."""
+    path, line = folder / PROGRESS, (json.dumps(row.model_dump()) + "\n").encode()
+    with writing(path), path.open("ab", buffering=0) as file:
+        whole = file.tell()
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(whole)
+            raise
 
 
 def read_progress(folder: Path) -> list[EpochRow]:

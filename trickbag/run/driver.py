@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from trickbag.data.threads import available_cores
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
@@ -15,7 +15,7 @@ from trickbag.records.run import RUN, Status
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Engine, Job
 from trickbag.run.engines.local import workers
-from trickbag.run.finish import close_failed
+from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import study_lock
 from trickbag.run.state import AGAIN, Show, Tracker, seconds_of
 from trickbag.train import device_of
@@ -27,8 +27,8 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     """Run what the plan in `folder` still lacks; finished runs are never repeated.
 
     No run is started once the hours of the study's cap are used up; `stopped` of what is returned then says so.
-    Raises InputError where the folder is in use or the machine is not the planned one. KeyboardInterrupt
-    leaves every run under way with a checkpoint.
+    Raises InputError where the folder is in use or the machine is not the planned one, DiskError where the disk
+    refuses what must be kept. KeyboardInterrupt leaves every run under way with a checkpoint.
     """
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)
@@ -91,6 +91,8 @@ def _drive(tracker: Tracker, engine: Engine, retries: int, show: Callable[..., N
             return
         for ended in engine.wait(0.5):
             submitted.discard(ended.run_id)
+            if ended.halts:
+                raise DiskError(ended.trouble)
             if ended.trouble and not ended.blameless:
                 deaths[ended.run_id] += 1
                 if deaths[ended.run_id] > retries:
@@ -128,13 +130,12 @@ def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
     """Record a run whose worker died too often, unless it had just written its record."""
     run = next(run for run in tracker.plan.runs if run.id == ended.run_id)
     if not (tracker.place(run) / RUN).exists():
-        _write_end(tracker, run, "died", f"{ended.trouble} ({deaths} times)")
+        _write_end(tracker, run, ended.status, f"{ended.trouble} ({deaths} times)")
 
 
 def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) -> None:
     """Record the end of a run that could not record it itself."""
-    place = tracker.place(run)
-    place.mkdir(parents=True, exist_ok=True)
+    place = run_folder(tracker.folder, run)
     close_failed(place, run, tracker.plan.arm(run.workload, run.arm).recipe, status, message)
 
 
