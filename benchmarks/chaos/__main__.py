@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.chaos import disks
 from benchmarks.chaos.processes import until
-from benchmarks.chaos.study import evidence, finished, plan_study
+from benchmarks.chaos.study import evidence, plan_study
 from benchmarks.chaos.table import table
 from benchmarks.chaos.trial import Hit, Trial
 from benchmarks.chaos.victims import at_work

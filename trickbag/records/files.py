@@ -1,11 +1,10 @@
-"""Files are written whole: a temporary name, fsync, rename. What is read back is checked for its format."""
+"""Files are written whole: a temporary name, fsync, rename, fsync. What is read back is checked for its format."""
 
 import errno
 import json
 import os
 import platform
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from trickbag.errors import DiskError, InputError
+from trickbag.records.temporary import temporary
 
 FORMAT = 1
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -30,16 +30,23 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     Raises DiskError where the disk refuses; what `path` held before then stays.
     """
-    with writing(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    with writing(path), temporary(path) as neighbour:
+        _fill(neighbour, write)
+        neighbour.chmod(0o666 & ~_umask())
+        neighbour.replace(path)
+        _keep_name(path.parent)
+
+
+def _keep_name(folder: Path) -> None:
+    """Write a folder's names down to the disk, a rename among them, which a loss of power could undo until then."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
+            raise
+    finally:
         os.close(handle)
-        temporary = Path(name)
-        try:
-            _fill(temporary, write)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _fill(path: Path, write: Callable[[Path], object]) -> None:

@@ -1,7 +1,7 @@
 """The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -11,7 +11,7 @@ from trickbag.errors import DiskError, InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import RUN, Status
+from trickbag.records.run import RUN, Status, tidy
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Engine, Job
 from trickbag.run.engines.local import workers
@@ -35,6 +35,7 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     with study_lock(folder):
         tracker = Tracker(folder, plan)
         _forget_machine_trouble(tracker)
+        _tidy_up(tracker, tracker.records)
         each = share(machine, len(plan.runs) - len(tracker.records))
         engine = make_engine(Job(folder, plan, each))
         try:
@@ -93,6 +94,8 @@ def _drive(tracker: Tracker, engine: Engine, retries: int, show: Callable[..., N
             submitted.discard(ended.run_id)
             if ended.halts:
                 raise DiskError(ended.trouble)
+            if ended.trouble:
+                _tidy_up(tracker, [ended.run_id])
             if ended.trouble and not ended.blameless:
                 deaths[ended.run_id] += 1
                 if deaths[ended.run_id] > retries:
@@ -145,3 +148,10 @@ def _forget_machine_trouble(tracker: Tracker) -> None:
     for run_id in tracker.to_try_again():
         (tracker.folder / "runs" / run_id / RUN).unlink()
         del tracker.records[run_id]
+
+
+def _tidy_up(tracker: Tracker, run_ids: Iterable[str]) -> None:
+    """Remove what only runs under way need where a worker was killed between a run's record and its last touch."""
+    for run_id in run_ids:
+        if (tracker.folder / "runs" / run_id / RUN).exists():
+            tidy(tracker.folder / "runs" / run_id)
