@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import safe_open
+
 from trickbag.analyze import analyze_study
 from trickbag.lab import freeze
 from trickbag.records.chain import read_plan
@@ -51,15 +53,26 @@ def evidence(folder: Path) -> Evidence:
         chain=[entry.body for entry in file.entries],
         runs={name: _numbers(place) for name, place in places.items()},
         files={
-            f"{name}/{file}": hashlib.sha256((place / file).read_bytes()).hexdigest()
+            f"{name}/{kept}": _digest(place / kept)
             for name, place in places.items()
-            for file in (CORRECT, SEALED, WEIGHTS)
+            for kept in (CORRECT, SEALED, WEIGHTS)
         },
         arms={
             f"{arm.phase} {arm.name}": (arm.accuracy, arm.verdict, arm.mean, arm.seeds)
             for arm in results.arms
         },
     )
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; of weights, of what is in it: safetensors orders what it says about them anew each time."""
+    if path.suffix != ".safetensors":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    with safe_open(path, framework="np") as file:
+        said = json.dumps(file.metadata(), sort_keys=True).encode()
+        tensors = [(name, file.get_tensor(name)) for name in sorted(file.keys())]
+    bits = b"".join(f"{name} {x.dtype} {x.shape}".encode() + x.tobytes() for name, x in tensors)
+    return hashlib.sha256(said + bits).hexdigest()
 
 
 def _numbers(place: Path) -> tuple[object, ...]:

@@ -38,6 +38,9 @@ def _short(said: str) -> str:
 
 
 def _at(hits: list[tuple[str, str]], who: str) -> str:
-    """How often which state was met."""
-    states = Counter(said for name, said in hits if name == who)
-    return "; ".join(f"{count} × {said}" for said, count in states.most_common())
+    """How often which state was met, and the longest time that an end took."""
+    said = [text for name, text in hits if name == who]
+    seconds = [float(found[1]) for text in said if (found := re.search(r"after (\S+) s$", text))]
+    states = Counter(re.sub(r" after \S+ s$", "", text) for text in said)
+    longest = f"; within {max(seconds):.1f} s at most" if seconds else ""
+    return "; ".join(f"{count} × {state}" for state, count in states.most_common()) + longest

@@ -1,4 +1,4 @@
-"""Files are written whole: a temporary name, fsync, rename, fsync. What is read back is checked for its format."""
+"""Files are written whole: a temporary name, fsync, rename. What is read back is checked for its format."""
 
 import errno
 import json
@@ -34,19 +34,6 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         _fill(neighbour, write)
         neighbour.chmod(0o666 & ~_umask())
         neighbour.replace(path)
-        _keep_name(path.parent)
-
-
-def _keep_name(folder: Path) -> None:
-    """Write a folder's names down to the disk, a rename among them, which a loss of power could undo until then."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
-            raise
-    finally:
-        os.close(handle)
 
 
 def _fill(path: Path, write: Callable[[Path], object]) -> None:
@@ -111,8 +98,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_record(path: Path, record: BaseModel) -> None:
-    """Write a record as JSON, whole."""
+    """Write a record as JSON, whole; once this returns, not even a loss of power undoes it."""
     write_text(path, json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False) + "\n")
+    with writing(path):
+        _keep_names(path.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Bring the renames in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
+            raise
+    finally:
+        os.close(handle)
 
 
 def read_record(kind: type[T], path: Path) -> T:
