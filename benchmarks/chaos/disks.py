@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.chaos.trial import Hit, Trial
 from benchmarks.chaos.victims import at_work
 
-ROOM = 200, 900  # KiB that a disk gets at first and whenever it was full; a run needs about 150
+ROOM = 80, 300  # KiB that a disk gets at first and whenever it was full; a finished run takes about 50
 
 
 def fill(trial: Trial, planned: Path, moments: random.Random) -> list[Hit]:
