@@ -158,6 +158,18 @@ class Plan(Frozen):
                     found.setdefault(stage.name, []).append(run)
         return found.get(phase or (list(found)[-1] if found else ""), [])
 
+    def runs_by_arm(self) -> dict[tuple[str, str], list[PlannedRun]]:
+        """What `runs_of` finds in the last phase of every arm, by workload and name, in one pass over the runs."""
+        found = dict[tuple[str, str, bool], tuple[PhaseName, list[PlannedRun]]]()
+        for stage in self.phases:
+            for run in stage.runs:
+                key = (run.workload, run.fingerprint, stage.name == "teacher")
+                if key not in found or found[key][0] != stage.name:
+                    found[key] = (stage.name, [])
+                found[key][1].append(run)
+        keys = {(a.workload, a.name): (a.workload, a.fingerprint, a.role == "teacher") for a in self.arms}
+        return {arm: found[key][1] if key in found else [] for arm, key in keys.items()}
+
     def confirmed(self, workload: str) -> list[Comparison]:
         """The comparisons of a workload whose two arms have confirming runs: the family that is judged.
 

@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
@@ -77,6 +78,27 @@ class RunRecord(Frozen):
     resumed: int = 0  # how often it was continued from a checkpoint
 
 
+class Ending(BaseModel):
+    """What `status` needs of run.json; ten thousand of them are read within a second."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: Literal[1]
+    id: str
+    arm: str
+    workload: str
+    status: Status
+    message: str = ""
+    top1: float | None = None
+    timings: Timings | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the run."""
+        t = self.timings
+        return t.train_seconds + t.startup_seconds + t.evaluate_seconds if t else 0.0
+
+
 class Started(Frozen):
     """started.json, of a run under way: where it was last taken up, and when."""
 
@@ -113,6 +135,19 @@ def tidy(folder: Path) -> None:
 def read_run(folder: Path) -> RunRecord | None:
     """The record of a run that has ended, or None."""
     return read_record(RunRecord, folder / RUN) if (folder / RUN).exists() else None
+
+
+def read_ending(folder: Path) -> Ending | None:
+    """How a run ended, or None where it has not; InputError where run.json is damaged."""
+    path = folder / RUN
+    try:
+        return Ending.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{path}: damaged: {where}: {problem['msg']}") from None
 
 
 def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:

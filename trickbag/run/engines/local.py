@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any, Self
 
 from trickbag.data.threads import available_cores
@@ -110,6 +111,7 @@ class LocalEngine:
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
         before = {name: os.environ.get(name) for name in names}
         os.environ.update(dict.fromkeys(names, str(self._threads)))
+        ensure_running()  # or it would unblock the signal again
         unblocked = signal.pthread_sigmask(
             signal.SIG_BLOCK, [signal.SIGINT]
         )  # Ctrl-C is ours, theirs from the start
