@@ -48,6 +48,23 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
+@app.callback()
+@guarded
+def alone(context: typer.Context) -> None:
+    """Refuse torchrun for all but `train`: it would do the same work many times over."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # each process would print torch's warnings
+    if context.invoked_subcommand == "train":
+        return
+    if os.environ.get("RANK") != "0":
+        raise typer.Exit(2)
+    raise InputError(
+        f"{context.invoked_subcommand}: torchrun is for `trickbag train`; a study takes machine.devices=N, by which "
+        "each of its runs is trained on N devices"
+    )
+
+
 for command in (
     stages.demo,
     stages.study,

@@ -125,7 +125,9 @@ class Plan(Frozen):
     phases: tuple[Phase, ...]  # those whose runs are listed
     later: tuple[Rule, ...] = ()  # the phases to come, in order, and how each will choose its runs
     judgement: Judgement
-    machine: dict[str, Any]  # device, threads and torch version, on which the last digits depend
+    machine: dict[
+        str, Any
+    ]  # device, threads, devices (absent: 1), torch version: what the last digits depend on
     design: str = ""  # in words: of a factorial its size, resolution and what is aliased with what
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
     not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why

@@ -67,13 +67,14 @@ def share(machine: Machine, runs: int) -> Machine:
 
 
 def as_planned(plan: Plan, machine: Machine) -> Machine:
-    """The machine with the plan's device and threads.
+    """The machine with the plan's device, threads and devices.
 
-    Raises InputError where another device, thread count or torch version would change the last digits.
+    Raises InputError where another device, number of either or torch version would change the last digits.
     """
-    for name, asked, default in (("device", machine.device, "auto"), ("threads", machine.threads, 1)):
-        if asked not in (default, plan.machine[name]):
-            frozen = plan.machine[name]
+    frozen_ones = {name: plan.machine.get(name, 1) for name in ("device", "threads", "devices")}
+    for name, frozen in frozen_ones.items():
+        asked, default = getattr(machine, name), Machine.model_fields[name].default
+        if asked not in (default, frozen):
             raise InputError(
                 f"machine.{name}: the plan was frozen with {frozen}, not {asked}: other last digits; to go on all "
                 f"the same: trickbag plan DIR --amend 'reason' machine.{name}={asked}"
@@ -84,7 +85,7 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
             "digits; install that one, or go on all the same: trickbag plan DIR --amend 'reason' "
             f"machine.torch={torch.__version__}"
         )
-    planned = machine.model_copy(update={name: plan.machine[name] for name in ("device", "threads")})
+    planned = machine.model_copy(update=frozen_ones)
     device_of(planned)
     return planned
 

@@ -31,18 +31,26 @@ from trickbag.train import (
     is_imbalanced,
     save_weights,
 )
+from trickbag.train.world import World
 
 
 def close_run(
     place: Path, planned: PlannedRun, session: Session, outcome: Outcome, machine: Machine, keep_weights: bool
 ) -> RunRecord:
-    """Write bits, weights and, last, run.json, whose presence says that the run has ended."""
+    """Write bits, weights and, last, run.json, whose presence says that the run has ended.
+
+    Of processes that train together all call this, for they may have to work together for the weights; the first
+    one writes.
+    """
+    leads = World.here().leads
     for name, bits in ((CORRECT, outcome.validation), (SEALED, outcome.test)):
-        if bits is not None:
+        if bits is not None and leads:
             write_bits(place / name, bits.ids, bits.top1, bits.top5)
     if keep_weights and outcome.status == "done":
         save_weights(place / WEIGHTS, session)
     record = record_of(planned, session, outcome, machine)
+    if not leads:
+        return record
     write_run(place, record)
     tidy(place)
     return record
@@ -117,4 +125,5 @@ def describe_machine(machine: Machine) -> dict[str, str | int]:
     """The machine that a run was trained on."""
     device = device_of(machine)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return {"device": str(device), "name": name, "threads": machine.threads}
+    kind = device.type if machine.devices > 1 else str(device)
+    return {"device": kind, "name": name, "threads": machine.threads, "devices": machine.devices}

@@ -28,6 +28,7 @@ from trickbag.schedule import build_schedule, watches
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import PASSED, SEAMS, Factory, file_digest, find, is_own, own_source
 from trickbag.train.resolved import Resolved
+from trickbag.train.shares import check_shares
 from trickbag.train.trial import own_code, try_augmentation, try_network
 
 
@@ -92,6 +93,7 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
     check_company(full)
+    check_shares(full, machine.devices)
     try_network(full, resolved, try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
 

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any
 
 Started = tuple[BaseProcess, Connection]
@@ -48,6 +49,7 @@ def _start(environment: Mapping[str, str]) -> Started:
     ours, theirs = context.Pipe()
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
+    ensure_running()  # or it would unblock the signal again
     unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # Ctrl-C is ours alone
     try:
         process = context.Process(target=_begin, args=(theirs,), daemon=True)

@@ -1,6 +1,7 @@
 """Step operations: how gradients are taken and applied, `build(context, update, **arguments)`."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from torch import Tensor
@@ -32,7 +33,9 @@ def build_accumulate(context: Context, update: Update, *, parts: Count = 2) -> U
         for part, (x, y) in enumerate(pieces):
             share = len(x) / len(batch.x)
             piece = batch._replace(x=x, y=y, part=part)
-            losses.append(whole(lambda taken, share=share: loss_of(taken) * share, piece))  # type: ignore[misc]
+            last = part + 1 == len(pieces)  # what came before is exchanged with it
+            with nullcontext() if last else update.apart():
+                losses.append(whole(lambda taken, share=share: loss_of(taken) * share, piece))  # type: ignore[misc]
         return sum(losses[1:], losses[0])
 
     return replace(update, backward=backward)
