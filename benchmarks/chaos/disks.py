@@ -20,7 +20,7 @@ def fill(trial: Trial, planned: Path, moments: random.Random) -> list[Hit]:
     with _mounted(trial.folder.parent, "-t", "tmpfs", "-o", f"size={size}k", "tmpfs"):
         shutil.copytree(planned, trial.folder)
         while (code := trial.start().end()) != 0:
-            hits.append(("disk full", f"exit code {code}: {_last_line(trial.output)}"))
+            hits.append(("disk full", _ending(trial, code)))
             size += moments.randint(*ROOM)
             _call("mount", "-o", f"remount,size={size}k", str(trial.folder.parent))
         trial.finish()
@@ -46,12 +46,11 @@ def freeze(trial: Trial, planned: Path, moments: random.Random, times: int, long
                 break
             while command.alive() and not at_work(command):
                 time.sleep(0.01)
+            trial.note()  # now, not after the error, when memory shows what the disk may not hold
             if command.wait(moments.uniform(0, longest)):
                 _break(trial.folder.parent)
-                hits.append(("file system read-only", ""))
-            code = command.end()
-            trial.note()
-            hits[-1:] = [(name, f"exit code {code}: {_last_line(trial.output)}") for name, _ in hits[-1:]]
+                hits.append(("file system read-only", _ending(trial, command.end())))
+            command.end()
         _call("e2fsck", "-fy", str(image), codes=(0, 1))
     return hits
 
@@ -86,6 +85,9 @@ def _kib(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*")) // 1024
 
 
-def _last_line(output: Path) -> str:
-    """The last thing that was printed."""
-    return output.read_text().strip().splitlines()[-1]
+def _ending(trial: Trial, code: int) -> str:
+    """How a command ended by itself: with exit code 1 and a line that says why, or it is wrong."""
+    last = trial.output.read_text().strip().splitlines()[-1]
+    if code != 1 or not last.startswith("trickbag: "):
+        trial.wrong.append(f"the command ended with exit code {code} and said: {last}")
+    return f"exit code {code}, {last}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PROC = Path("/proc")
-LIMIT, HANGS = 60.0, 900.0  # seconds after which a process does not stand still, a command does not end
+LIMIT, HANGS = 60.0, 1800.0  # seconds after which a process does not stand still, a command does not end
 
 
 class Command:

@@ -54,9 +54,9 @@ def told(number: signal.Signals, command: Command, moments: random.Random) -> st
     busy, started = len(at_work(command)), time.perf_counter()
     if not command.alive() or not kill(command.process.pid, number):
         return None
-    code = command.process.wait()
-    assert code == 130, f"exit code {code} after {number.name}"
-    seconds = time.perf_counter() - started
+    code, seconds = command.end(), time.perf_counter() - started
+    if code != 130:
+        raise RuntimeError(f"exit code {code} after {number.name}, not 130")
     return f"{_said(busy)}, ended after {seconds:.1f} s"
 
 
