@@ -127,7 +127,7 @@ class Plan(Frozen):
     judgement: Judgement
     machine: dict[
         str, Any
-    ]  # device, threads, devices (absent: 1), torch version: what the last digits depend on
+    ]  # device, threads, devices (absent: 1), torch version: on these the last digits depend; and the retries
     design: str = ""  # in words: of a factorial its size, resolution and what is aliased with what
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
     not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why

@@ -139,9 +139,10 @@ def read_run(folder: Path) -> RunRecord | None:
 
 def read_ending(folder: Path) -> Ending | None:
     """How a run ended, or None where it has not; InputError where run.json is damaged."""
-    path = folder / RUN
+    path = os.path.join(folder, RUN)  # pathlib would take as long as the file
     try:
-        return Ending.model_validate_json(path.read_bytes())
+        with open(path, "rb") as file:
+            return Ending.model_validate_json(file.read())
     except FileNotFoundError:
         return None
     except ValidationError as error:

@@ -107,7 +107,7 @@ class Tracker:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         """Of a plan's runs in a study's folder; nothing is read yet."""
-        self.folder, self.plan = folder, plan
+        self.folder, self.plan, self._places = folder, plan, folder / "runs"
         self.runs = {run.id: run for run in plan.runs}
         self.records = dict[str, Ending]()
         self.stopped = ""  # why runs wait that could be started
@@ -149,7 +149,7 @@ class Tracker:
 
     def place(self, run: PlannedRun) -> Path:
         """The folder of a run."""
-        return self.folder / "runs" / run.id
+        return self._places / run.id
 
     def _lay_out(self) -> None:
         """A tally for every arm that has runs of its own; tuning points are too many to show."""
@@ -163,7 +163,7 @@ class Tracker:
     def _begun(self) -> list[str]:
         """Ids of the runs that have a folder and have not ended, in the order of the plan."""
         try:
-            there = set(os.listdir(self.folder / "runs"))
+            there = set(os.listdir(self._places))
         except FileNotFoundError:
             return []
         return [run_id for run_id in self.runs if run_id in there and run_id not in self.records]

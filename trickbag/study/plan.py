@@ -82,6 +82,7 @@ def make_plan(study: Study, base: Path) -> Plan:
             "threads": study.machine.threads,
             **({"devices": study.machine.devices} if study.machine.devices > 1 else {}),
             "torch": torch.__version__,
+            "retries": study.machine.retries,
         },
         design=describe_design(study, factors),
         dropped={
