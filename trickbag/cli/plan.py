@@ -57,7 +57,7 @@ def _frozen(folder: Path, fields: list[str], like: Path | None, as_json: bool) -
 
         show_plan(made, Console())
         return
-    from trickbag.lab import machine_of
+    from trickbag.run.machine import machine_of
 
     _show(made, machine_of(folder), folder, like, as_json)
 

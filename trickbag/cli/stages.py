@@ -33,7 +33,8 @@ def study(
 ) -> None:
     """Plan, run, analyze and report a study; the same command continues an interrupted one."""
     from trickbag.cli.show_plan import show_held
-    from trickbag.lab import freeze, held_images, machine_of
+    from trickbag.lab import freeze, held_images
+    from trickbag.run.machine import machine_of
 
     plan = freeze(file, out, fields or [])
     show_held(held_images(plan, machine_of(out), out), Console())
@@ -45,9 +46,11 @@ def study(
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
-    from trickbag.lab import machine_of
+    from trickbag.run.machine import machine_of, start_workers
 
-    raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
+    machine = machine_of(folder, fields or [])
+    start_workers(folder, machine)
+    raise typer.Exit(1 if _run(folder, machine) else 0)
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:

@@ -19,8 +19,8 @@ def time(folder: Folder, fields: Fields = None) -> None:
 
     Fields: rounds=10, steps=… (of a turn), machine.….
     """
-    from trickbag.lab import machine_of
     from trickbag.records.chain import read_plan
+    from trickbag.run.machine import machine_of
     from trickbag.run.timing import time_study
     from trickbag.run.turns import Turns
 

@@ -5,7 +5,6 @@ import json
 import os
 import platform
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from trickbag.errors import DiskError, InputError
 from trickbag.records.plain import parse_json
+from trickbag.records.temporary import temporary
 
 FORMAT = 1
 LARGEST = 2**28  # bytes of a record; the plan of a study on all of ImageNet has 2 MB
@@ -32,16 +32,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     Raises DiskError where the disk refuses; what `path` held before then stays.
     """
-    with writing(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            _fill(temporary, write)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with writing(path), temporary(path) as neighbour:
+        _fill(neighbour, write)
+        neighbour.chmod(0o666 & ~_umask())
+        neighbour.replace(path)
 
 
 def _fill(path: Path, write: Callable[[Path], object]) -> None:
@@ -106,8 +100,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_record(path: Path, record: BaseModel) -> None:
-    """Write a record as JSON, whole."""
+    """Write a record as JSON, whole; once this returns, not even a loss of power undoes it."""
     write_text(path, json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False) + "\n")
+    with writing(path):
+        _keep_names(path.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Bring the renames in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
+            raise
+    finally:
+        os.close(handle)
 
 
 def read_record(kind: type[T], path: Path) -> T:

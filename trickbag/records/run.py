@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
 from trickbag.records.files import FORMAT, read_record, read_text, write_record, write_whole, writing
+from trickbag.records.temporary import sweep
 
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
 RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
@@ -123,6 +124,13 @@ def read_started(folder: Path) -> Started | None:
 def write_run(folder: Path, record: RunRecord) -> None:
     """Write run.json; its presence means that the run has ended."""
     write_record(folder / RUN, record)
+
+
+def tidy(folder: Path) -> None:
+    """Remove from the folder of a run that has ended what only a run under way needs, and what killed writers left."""
+    for name in (CHECKPOINT, PROGRESS, STARTED):
+        (folder / name).unlink(missing_ok=True)
+    sweep(folder, RUN, CORRECT, SEALED, WEIGHTS, CHECKPOINT, STARTED)
 
 
 def read_run(folder: Path) -> RunRecord | None:

@@ -10,15 +10,14 @@ from trickbag.recipe import Machine
 from trickbag.records.files import provenance, writing
 from trickbag.records.plan import PlannedRun
 from trickbag.records.run import (
-    CHECKPOINT,
     CORRECT,
-    PROGRESS,
     SEALED,
     STARTED,
     WEIGHTS,
     ClassAccuracy,
     RunRecord,
     Status,
+    tidy,
     write_bits,
     write_run,
 )  # fmt: skip
@@ -53,8 +52,7 @@ def close_run(
     if not leads:
         return record
     write_run(place, record)
-    for leftover in (CHECKPOINT, PROGRESS, STARTED):
-        (place / leftover).unlink(missing_ok=True)
+    tidy(place)
     return record
 
 

@@ -3,7 +3,6 @@
 A worker that is killed can therefore never block the others; its run is reported as died.
 """
 
-import multiprocessing
 import os
 import signal
 import time
@@ -11,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.resource_tracker import ensure_running
 from typing import Any, Self
 
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
 from trickbag.run.devices import check_devices, own_gpus
+from trickbag.run.engines.ahead import pool_sizes, start
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.oom import OomWatch
 from trickbag.run.worker import work
@@ -123,26 +122,10 @@ class LocalEngine:
 
     def _start(self) -> _Worker:
         """A new worker process; its thread pools are sized and its GPUs chosen before it imports anything."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
         gpus = self._free_gpus()
-        own = {"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}
-        own |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(self._threads))
-        before = {name: os.environ.get(name) for name in own}
-        os.environ.update(own)
-        ensure_running()  # or it would unblock the signal again
-        unblocked = signal.pthread_sigmask(
-            signal.SIG_BLOCK, [signal.SIGINT]
-        )  # Ctrl-C is ours, theirs from the start
-        try:
-            process = context.Process(target=self._target, args=(theirs, *self._args), daemon=True)
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
-        theirs.close()
-        worker = _Worker(process, ours, gpus)
+        own = ({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}) | pool_sizes(self._threads)
+        process, connection = start(self._target, self._args, own)
+        worker = _Worker(process, connection, gpus)
         self._workers.append(worker)
         return worker
 
