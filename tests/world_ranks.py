@@ -1,8 +1,10 @@
-"""Several gloo processes that train one run together; `python -m tests.world_ranks FOLDER` writes what each held.
+"""Several gloo processes that train one run together; `python -m tests.world_ranks FOLDER CASES` writes what each held.
 
-They are forked from one process that has imported torch, which takes longer than all they do.
+CASES is JSON, as {"2": ["sgd"], "3": ["basics"]}: what worlds of two and of three processes do. They are forked from
+one process that has imported torch, which takes longer than all they do.
 """
 
+import json
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -83,6 +85,13 @@ def recipe_of(patch: dict[str, object], normed: bool = True) -> Recipe:
     return apply(Recipe.model_validate(plain), {**rest, "optimizer.lr": RATE, **patch})
 
 
+def recipe_named(name: str) -> Recipe:
+    """The recipe of a case."""
+    if name in PLAIN:
+        return recipe_of(PLAIN[name], normed=False)
+    return recipe_of(BF16 if name == "bf16" else NORMED[name])
+
+
 def session_of(recipe: Recipe, folder: Path) -> Session:
     """A session in the world that this process has joined."""
     machine = Machine(device="cpu", cache=folder / "cache")
@@ -130,8 +139,8 @@ def interrupted(folder: Path, rank: int, size: int) -> dict[str, Any]:
     return {"whole": held(whole), "pieces": held(run), "statuses": statuses, "resumed": run.resumed}
 
 
-def work(rank: int, size: int, folder: Path) -> None:
-    """One process: join, do all cases, write what came of them."""
+def work(rank: int, size: int, folder: Path, names: list[str]) -> None:
+    """One process: join, do the cases, write what came of them."""
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo",
@@ -140,19 +149,18 @@ def work(rank: int, size: int, folder: Path) -> None:
         world_size=size,
         timeout=timedelta(minutes=5),
     )
-    found: dict[str, Any] = {"evaluated": evaluated(folder), "interrupted": interrupted(folder, rank, size)}
-    if size == 3:
-        found["mixed in parts"] = trained(recipe_of(PLAIN["mixed in parts"], normed=False), folder)
-    else:
-        found |= {name: trained(recipe_of(patch, normed=False), folder) for name, patch in PLAIN.items()}
-        found |= {name: trained(recipe_of(patch), folder) for name, patch in NORMED.items()}
-        found["bf16"] = trained(recipe_of(BF16), folder)
+    found: dict[str, Any] = {}
+    for name in names:
+        if name == "basics":
+            found |= {"evaluated": evaluated(folder), "interrupted": interrupted(folder, rank, size)}
+        else:
+            found[name] = trained(recipe_named(name), folder)
     torch.save(found, folder / f"found-{size}-{rank}.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    for processes in (2, 3):
+    for processes, cases in json.loads(sys.argv[2]).items():
         torch.multiprocessing.start_processes(
-            work, (processes, Path(sys.argv[1])), nprocs=processes, start_method="fork"
+            work, (int(processes), Path(sys.argv[1]), cases), nprocs=int(processes), start_method="fork"
         )

@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from trickbag.errors import DiskError, InputError
+from trickbag.records.plain import parse_json
 
 FORMAT = 1
+LARGEST = 2**28  # bytes of a record; the plan of a study on all of ImageNet has 2 MB
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 PROBE = 2**20  # bytes; more than the smallest block of any file system
@@ -111,7 +113,7 @@ def write_record(path: Path, record: BaseModel) -> None:
 def read_record(kind: type[T], path: Path) -> T:
     """Read a record; InputError where the file is missing, damaged or of another format."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = parse_json(read_text(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
@@ -121,9 +123,22 @@ def read_record(kind: type[T], path: Path) -> T:
     try:
         return kind.model_validate(plain)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{path}: damaged: {where}: {problem['msg']}") from None
+        raise InputError(f"{path}: damaged: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that does not fit a model: where, and what."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file of no absurd size; ValueError for anything else, which might never end."""
+    if path.exists() and not path.is_file():
+        raise ValueError("a regular file is expected")
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise ValueError(f"larger than {LARGEST >> 20} MiB")
+    return path.read_text(encoding="utf-8")
 
 
 def now() -> str:
