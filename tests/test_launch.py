@@ -326,6 +326,9 @@ def test_whatever_ends_the_processes_is_one_line_and_the_run_goes_on_to_the_same
     record = read_run(out)
     assert record is not None
     assert record.resumed == 5
+    ran = (out / "run.json").stat().st_mtime_ns
+    trickbag_process(*LONG, "machine.devices=2", "--out", out)  # a finished run is not repeated
+    assert (out / "run.json").stat().st_mtime_ns == ran
 
 
 @pytest.mark.slow

@@ -125,7 +125,8 @@ class Team:
 
     def exchanged(self, topic: str, said: str) -> list[str]:
         """What each process says on a topic, in order of rank; LostError where one does not speak in time."""
-        assert self.store is not None
+        if self.store is None:
+            return [said]
         keys, heard = ([f"{topic}{end}/{rank}" for rank in range(self.size)] for end in ("", "/heard"))
         patience = timedelta(seconds=self.patience)
         try:
