@@ -11,8 +11,24 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         """Say what is wrong; of libraries' messages line breaks become spaces, and control characters escapes."""
-        words = message.strip().translate(dict.fromkeys(b"\n\r\t", " "))
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words))
+        super().__init__(_one_line(message))
+
+
+class DiskError(OSError):
+    """A file that must be kept cannot be written. The command line prints the message and exits with code 1.
+
+    Whatever is running stops: nothing that follows could be kept either. What was written before stays whole.
+    """
+
+    def __init__(self, message: str) -> None:
+        """Say what the disk has against it, and what would help."""
+        super().__init__(_one_line(message))
+
+
+def _one_line(message: str) -> str:
+    """A message as one printable line."""
+    words = message.strip().translate(dict.fromkeys(b"\n\r\t", " "))
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
 
 
 def unknown(kind: str, name: str, options: Iterable[str], where: str = "") -> InputError:

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.records.run import EpochRow, RunRecord
+from trickbag.records.run import Ending, EpochRow
 from trickbag.run.state import AGAIN, ArmState, State
 
 WAITING = 10  # percent of an epoch spent waiting for images, from which the table says so
@@ -19,9 +19,9 @@ WAITING = 10  # percent of an epoch spent waiting for images, from which the tab
 class Live:
     """A table that stays in place on a terminal; a line per change elsewhere."""
 
-    def __init__(self, console: Console, workers: int) -> None:
-        """Show on `console`; `workers` runs are side by side."""
-        self._console, self._workers, self._ended = console, workers, -1
+    def __init__(self, console: Console) -> None:
+        """Show on `console`."""
+        self._console, self._ended = console, -1
         self._live = (
             RichLive(console=console, refresh_per_second=4, transient=False) if console.is_terminal else None
         )
@@ -40,10 +40,10 @@ class Live:
     def show(self, state: State) -> None:
         """Show the state now."""
         if self._live:
-            self._live.update(state_table(state, state.eta(self._workers)))
+            self._live.update(state_table(state, state.eta()))
         elif state.ended != self._ended:
             self._ended = state.ended
-            eta = state.eta(self._workers)
+            eta = state.eta()
             self._console.print(
                 f"{state.ended}/{state.planned} runs" + (f", {duration(eta)} to go" if eta else "")
             )
@@ -95,17 +95,23 @@ def _is(run: Any, arm: ArmState) -> bool:
     return (run.workload, run.arm) == (arm.workload, arm.name)
 
 
-def complaints(records: Iterable[RunRecord]) -> list[str]:
+def complaints(records: Iterable[Ending]) -> list[str]:
     """Why runs failed, a line for each reason."""
+    return [
+        f"{len(names)} {status.replace('_', ' ')} ({', '.join(dict.fromkeys(names))})"
+        + (f": {message}" if message else "")
+        for (status, message), names in grouped(records).items()
+    ]
+
+
+def grouped(records: Iterable[Ending]) -> dict[tuple[str, str], list[str]]:
+    """The arms of the runs that failed, an entry per run, by (status, reason)."""
     arms: dict[tuple[str, str], list[str]] = {}
     for record in records:
         if record.status in AGAIN:
-            why = record.status.replace("_", " "), " ".join(record.message.split())
+            why = record.status, " ".join(record.message.split())
             arms.setdefault(why, []).append(record.arm)
-    return [
-        f"{len(names)} {status} ({', '.join(dict.fromkeys(names))})" + (f": {message}" if message else "")
-        for (status, message), names in arms.items()
-    ]
+    return arms
 
 
 def duration(seconds: float) -> str:
@@ -115,22 +121,3 @@ def duration(seconds: float) -> str:
     return (
         f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
     )
-
-
-def as_plain(state: State) -> dict[str, Any]:
-    """The state for machines."""
-    return {
-        "planned": state.planned,
-        "ended": state.ended,
-        "seconds_per_run": state.seconds_per_run,
-        "arms": [vars(arm) for arm in state.arms],
-        "running": [
-            {
-                "id": r.run.id,
-                "epoch": r.row.epoch if r.row else 0,
-                "epochs": r.epochs,
-                "waiting": r.row.waiting if r.row else None,
-            }
-            for r in state.running
-        ],
-    }

@@ -14,7 +14,7 @@ import typer
 
 from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
 from trickbag.cli.console import say
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 
 P = ParamSpec("P")
 PATIENCE = 2.0  # seconds that a thread has to end in, once all was stopped
@@ -40,6 +40,9 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             say(f"trickbag: {error}", sys.stderr)
             raise typer.Exit(2) from None
+        except DiskError as error:
+            print(f"trickbag: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
         except OSError as error:
             if isinstance(error, BrokenPipeError) and _reader_left():
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -39,6 +39,18 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"judged by: {escape(judge.method)}; {pairs} comparison{'s' * (pairs != 1)}, {judge.level:.0%} simultaneous, "
         f"margin {judge.margin:g} points"
     )
+    if "retries" in plan.machine:  # not in plans of before it was noted there
+        console.print(escape(_retries(plan.machine["retries"])), highlight=False, soft_wrap=True)
+
+
+def _retries(times: int) -> str:
+    """What is tried again, and how often."""
+    often = f"up to {times} time{'s' * (times != 1)}" if times else "not at all"
+    return (
+        f"retries: a run whose worker dies is taken up again from its checkpoint {often} (machine.retries), one whose "
+        "node is lost or taken away always; what still died, failed or ran out of memory, by the next command; "
+        "a diverged run is an outcome and stays"
+    )
 
 
 def show_held(lines: list[str], console: Console) -> None:

@@ -51,20 +51,24 @@ def run(folder: Folder, fields: Fields = None) -> None:
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """How far a study is."""
-    from trickbag.cli.live import as_plain, complaints, state_table
+    """How far a study is: what is done, running and where, failed and why, waiting and for what."""
+    from trickbag.cli.live import complaints, state_table
     from trickbag.cli.show_plan import to_come
+    from trickbag.cli.show_status import as_plain, status_lines
     from trickbag.records.chain import read_plan
+    from trickbag.run.locks import holder_of
     from trickbag.run.state import Tracker
 
     plan = read_plan(folder).plan()
     tracker = Tracker(folder, plan)
-    state = tracker.refresh()
+    state, holder = tracker.refresh(), holder_of(folder)
     console = Console()
     if as_json:
-        console.print_json(data={**as_plain(state), "to_come": to_come(plan)})
+        console.print_json(data={**as_plain(tracker, state, holder), "to_come": to_come(plan)})
         return
-    console.print(state_table(state, eta=None))
+    console.print(state_table(state, eta=state.eta()))
+    for line in status_lines(tracker, state, holder):
+        console.print(escape(line), highlight=False, soft_wrap=True)
     for line in complaints(tracker.records.values()):
         console.print(escape(line), style="red", highlight=False, soft_wrap=True)
     for line in to_come(plan):
@@ -99,10 +103,10 @@ def _run(folder: Path, machine: Machine) -> int:
     from trickbag.cli.live import Live, complaints
     from trickbag.lab import run_phases
     from trickbag.records.chain import read_plan
-    from trickbag.run.driver import AGAIN, as_planned, workers
+    from trickbag.run.driver import AGAIN, as_planned
 
     machine = as_planned(read_plan(folder).plan(), machine)
-    with Live(Console(), workers(machine)) as live:
+    with Live(Console()) as live:
         tracker = run_phases(folder, machine, live.show)
     for line in complaints(tracker.records.values()):
         say(f"trickbag: {line}", sys.stderr)

@@ -1,10 +1,14 @@
 """Files are written whole: a temporary name, fsync, rename. What is read back is checked for its format."""
 
+import errno
 import json
 import os
 import platform
+import re
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,27 +17,80 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 from trickbag.records.plain import parse_json
 
 FORMAT = 1
 LARGEST = 2**28  # bytes of a record; the plan of a study on all of ImageNet has 2 MB
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+PROBE = 2**20  # bytes; more than the smallest block of any file system
 T = TypeVar("T", bound=BaseModel)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary neighbour of `path`, then put it in place; a reader never sees a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    """Let `write` fill a temporary neighbour of `path`, then put it in place; a reader never sees a part.
+
+    Raises DiskError where the disk refuses; what `path` held before then stays.
+    """
+    with writing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            _fill(temporary, write)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _fill(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a file, down to the disk; OSError where that is what kept a library from it."""
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
+        write(path)
+        with path.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except OSError:
+        raise
+    except Exception as error:
+        _ask_the_disk(path, str(error))
+        raise
+
+
+def _ask_the_disk(path: Path, said: str) -> None:
+    """Raise the OSError behind what a library said; torch.save keeps it to itself, safetensors says its number."""
+    if number := re.search(r"\(os error (\d+)\)", said):
+        raise OSError(int(number[1]), os.strerror(int(number[1])))
+    with path.open("ab") as file:
+        file.write(bytes(PROBE))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Whatever the disk has against writing `path` becomes a DiskError that says what would help."""
+    try:
+        yield
+    except DiskError:
+        raise
+    except OSError as error:
+        raise disk_error(path.parent, error) from error
+
+
+def disk_error(folder: Path, error: OSError) -> DiskError:
+    """What keeps files from being written in a folder, in one line."""
+    if error.errno in FULL:
+        return DiskError(f"no space left on the disk of {folder}; free some, and the same command goes on")
+    said = error.strerror or str(error)
+    if error.errno in FORBIDDEN:
+        return DiskError(
+            f"{folder}: can no longer be written ({said}); make it writable, and the same command goes on"
+        )
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return DiskError(f"{folder}: was removed meanwhile; put it back, and the same command goes on")
+    return DiskError(f"{folder}: cannot be written: {said}; the same command goes on once it can")
 
 
 @cache
@@ -77,12 +134,19 @@ def first_problem(error: ValidationError) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a regular file of no absurd size; ValueError for anything else, which might never end."""
-    if path.exists() and not path.is_file():
-        raise ValueError("a regular file is expected")
-    if path.is_file() and path.stat().st_size > LARGEST:
-        raise ValueError(f"larger than {LARGEST >> 20} MiB")
-    return path.read_text(encoding="utf-8")
+    """The text of a file; ValueError as `read_bytes`."""
+    return read_bytes(path).decode()
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """A regular file of no absurd size; ValueError for anything else, which might never end."""
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+    about = os.fstat(number)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+        os.close(number)
+        raise ValueError(f"a regular file of at most {LARGEST >> 20} MiB is expected")
+    with open(number, "rb") as file:
+        return file.read()
 
 
 def now() -> str:

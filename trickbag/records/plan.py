@@ -134,7 +134,9 @@ class Plan(Frozen):
     phases: tuple[Phase, ...]  # those whose runs are listed
     later: tuple[Rule, ...] = ()  # the phases to come, in order, and how each will choose its runs
     judgement: Judgement
-    machine: dict[str, Any]  # device, threads and torch version, on which the last digits depend
+    machine: dict[
+        str, Any
+    ]  # device, threads and torch version, on which the last digits depend; and the retries
     design: str = ""  # in words: of a factorial its size, resolution and what is aliased with what
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
     not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why
@@ -166,6 +168,18 @@ class Plan(Frozen):
                 if own and (stage.name == "teacher") == (arm.role == "teacher"):
                     found.setdefault(stage.name, []).append(run)
         return found.get(phase or (list(found)[-1] if found else ""), [])
+
+    def runs_by_arm(self) -> dict[tuple[str, str], list[PlannedRun]]:
+        """What `runs_of` finds in the last phase of every arm, by workload and name, in one pass over the runs."""
+        found = dict[tuple[str, str, bool], tuple[PhaseName, list[PlannedRun]]]()
+        for stage in self.phases:
+            for run in stage.runs:
+                key = (run.workload, run.fingerprint, stage.name == "teacher")
+                if key not in found or found[key][0] != stage.name:
+                    found[key] = (stage.name, [])
+                found[key][1].append(run)
+        keys = {(a.workload, a.name): (a.workload, a.fingerprint, a.role == "teacher") for a in self.arms}
+        return {arm: found[key][1] if key in found else [] for arm, key in keys.items()}
 
     def confirmed(self, workload: str) -> list[Comparison]:
         """The comparisons of a workload whose two arms have confirming runs: the family that is judged.

@@ -1,17 +1,30 @@
 """A run's folder: run.json, the bits of every evaluation image, and the progress of a run under way."""
 
+import errno
 import json
+import os
+from datetime import datetime
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, read_record, read_text, write_record, write_whole
+from trickbag.records.files import (
+    FORMAT,
+    first_problem,
+    read_bytes,
+    read_record,
+    read_text,
+    write_record,
+    write_whole,
+    writing,
+)  # fmt: skip
 
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
 RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
@@ -75,6 +88,33 @@ class RunRecord(Frozen):
     resumed: int = 0  # how often it was continued from a checkpoint
 
 
+class Ending(BaseModel):
+    """What `status` needs of run.json; ten thousand of them are read within a second."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    format: Literal[1]
+    id: str
+    arm: str
+    workload: str
+    status: Status
+    message: str = ""
+    top1: float | None = None
+    timings: Timings | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the run."""
+        t = self.timings
+        return t.train_seconds + t.startup_seconds + t.evaluate_seconds if t else 0.0
+
+
+def _time(written: str) -> str:
+    """A time as it stands in a file; ValueError where it is none."""
+    datetime.fromisoformat(written)
+    return written
+
+
 class Started(Frozen):
     """started.json, of a run under way: where it was last taken up, and when."""
 
@@ -83,7 +123,7 @@ class Started(Frozen):
     host: str
     process: int | None = None  # on that host
     job: str = ""  # what the engine calls it, as a SLURM job's number
-    written: str  # ISO 8601, UTC
+    written: Annotated[str, AfterValidator(_time)]  # ISO 8601, UTC
 
 
 def write_started(folder: Path, started: Started) -> None:
@@ -104,6 +144,19 @@ def write_run(folder: Path, record: RunRecord) -> None:
 def read_run(folder: Path) -> RunRecord | None:
     """The record of a run that has ended, or None."""
     return read_record(RunRecord, folder / RUN) if (folder / RUN).exists() else None
+
+
+def read_ending(folder: Path) -> Ending | None:
+    """How a run ended, or None where it has not; InputError where run.json is damaged."""
+    path = os.path.join(folder, RUN)  # pathlib would take as long as the file
+    try:
+        return Ending.model_validate_json(read_bytes(path))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise InputError(f"{path}: damaged: {first_problem(error)}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged: {error}") from None
 
 
 def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:
@@ -149,9 +202,16 @@ def _unpacked(packed: NDArray[np.uint8], ids: NDArray[np.int64]) -> NDArray[np.b
 
 
 def append_progress(folder: Path, row: EpochRow) -> None:
-    """Note a finished epoch, for whoever watches."""
-    with (folder / PROGRESS).open("a") as file:
-        file.write(json.dumps(row.model_dump()) + "\n")
+    """Note a finished epoch, for whoever watches: all of its line, or DiskError and nothing of it."""
+    path, line = folder / PROGRESS, (json.dumps(row.model_dump()) + "\n").encode()
+    with writing(path), path.open("ab", buffering=0) as file:
+        whole = file.tell()
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(whole)
+            raise
 
 
 def read_progress(folder: Path) -> list[EpochRow]:

@@ -1,13 +1,12 @@
 """The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from trickbag.data.threads import available_cores
-from trickbag.errors import InputError
+from trickbag.errors import DiskError, InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
@@ -15,9 +14,10 @@ from trickbag.records.run import RUN, Status
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Engine, Job
 from trickbag.run.engines.local import workers
-from trickbag.run.finish import close_failed
+from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import study_lock
-from trickbag.run.state import AGAIN, Show, Tracker, seconds_of
+from trickbag.run.state import AGAIN, Show, Tracker
+from trickbag.run.waiting import used_up
 from trickbag.train import device_of
 
 __all__ = ["AGAIN", "as_planned", "run_study", "share", "workers"]
@@ -27,20 +27,32 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     """Run what the plan in `folder` still lacks; finished runs are never repeated.
 
     No run is started once the hours of the study's cap are used up; `stopped` of what is returned then says so.
-    Raises InputError where the folder is in use or the machine is not the planned one. KeyboardInterrupt
-    leaves every run under way with a checkpoint.
+    Raises InputError where the folder is in use or the machine is not the planned one, DiskError where the disk
+    refuses what must be kept. KeyboardInterrupt leaves every run under way with a checkpoint.
     """
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)
     with study_lock(folder):
-        tracker = Tracker(folder, plan)
-        _forget_machine_trouble(tracker)
+        tracker = _tracker(folder, plan)
         each = share(machine, len(plan.runs) - len(tracker.records))
         engine = make_engine(Job(folder, plan, each))
         try:
             _drive(tracker, engine, machine.retries, show)
         finally:
             engine.cancel()
+    return tracker
+
+
+def _tracker(folder: Path, plan: Plan) -> Tracker:
+    """Of a study that goes on: what ended by trouble of the machine is taken up again; divergence is an outcome."""
+    tracker = Tracker(folder, plan)
+    tracker.refresh()
+    again = tracker.to_try_again()
+    for run_id in again:
+        (tracker.place(tracker.runs[run_id]) / RUN).unlink()
+    if again:
+        tracker = Tracker(folder, plan)
+        tracker.refresh()
     return tracker
 
 
@@ -75,72 +87,57 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
     return planned
 
 
-def _drive(tracker: Tracker, engine: Engine, retries: int, show: Callable[..., None]) -> None:
-    """Submit what is ready, hear what has ended, until nothing is left."""
+def _drive(tracker: Tracker, engine: Engine, retries: int, show: Show) -> None:
+    """Submit what is ready, hear what has ended, until nothing is left; only what can have changed is looked at."""
+    waiting = {name: run for name, run in tracker.runs.items() if name not in tracker.records}
+    submitted, ended = set[str](), list[Ended]()
     deaths = Counter[str]()
-    submitted = set[str]()
     while True:
-        state = tracker.refresh()
-        show(state)
-        tracker.stopped = _used_up(tracker)
-        ready = [run for run in _ready(tracker) if run.id not in submitted and not tracker.stopped]
-        for run in ready[: engine.free()]:
+        show(tracker.refresh({*submitted, *(each.run_id for each in ended)}, engine.capacity()))
+        tracker.stopped = used_up(tracker)
+        again = [each.run_id for each in ended if each.run_id not in tracker.records]
+        waiting = {name: tracker.runs[name] for name in again} | waiting
+        known = len(tracker.records)
+        for run in [] if tracker.stopped else _ready(tracker, waiting, engine.free()):
             engine.submit(run.id)
-            submitted.add(run.id)
-        if not submitted and tracker.refresh().ended == state.ended:
+            submitted.add(waiting.pop(run.id).id)
+        if not submitted and len(tracker.records) == known:
             return
-        for ended in engine.wait(0.5):
-            submitted.discard(ended.run_id)
-            if ended.trouble and not ended.blameless:
-                deaths[ended.run_id] += 1
-                if deaths[ended.run_id] > retries:
-                    _bury(tracker, ended, deaths[ended.run_id])
+        ended = engine.wait(0.5)
+        for each in ended:
+            submitted.discard(each.run_id)
+            if each.halts:
+                raise DiskError(each.trouble)
+            if each.trouble and not each.blameless:
+                deaths[each.run_id] += 1
+                if deaths[each.run_id] > retries:
+                    _bury(tracker, each, deaths[each.run_id])
 
 
-def _used_up(tracker: Tracker) -> str:
-    """Why no further run may start, where the ended ones have used up the hours of the cap and some still wait."""
-    hours = (tracker.plan.study.get("cap") or {}).get("hours")
-    spent = sum(map(seconds_of, tracker.records.values())) / 3600
-    waiting = len(tracker.plan.runs) - len(tracker.records)
-    if hours is None or spent < hours or not waiting:
-        return ""
-    return (
-        f"cap.hours: {spent:.2f} of {hours:g} hours are used up and {waiting} runs wait; to go on: "
-        "trickbag plan DIR --amend 'reason' cap.hours=MORE"
-    )
-
-
-def _ready(tracker: Tracker) -> list[PlannedRun]:
-    """The runs that have not ended and whose needs are done; those whose needs failed are recorded so."""
-    ready = []
-    for run in tracker.plan.runs:
-        if run.id in tracker.records:
-            continue
+def _ready(tracker: Tracker, waiting: dict[str, PlannedRun], most: int) -> list[PlannedRun]:
+    """The first so many runs whose needs are done; those whose needs failed are recorded so and wait no more."""
+    ready = list[PlannedRun]()
+    for run in list(waiting.values()):
+        if len(ready) == most:
+            break
         needs = [tracker.records.get(need) for need in run.needs]
         if all(need is not None and need.status == "done" for need in needs):
             ready.append(run)
         elif any(need is not None and need.status != "done" for need in needs):
             _write_end(tracker, run, "failed", f"needs {', '.join(run.needs)}, which did not finish")
+            del waiting[run.id]
     return ready
 
 
 def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
     """Record a run whose worker died too often, unless it had just written its record."""
-    run = next(run for run in tracker.plan.runs if run.id == ended.run_id)
+    run = tracker.runs[ended.run_id]
     if not (tracker.place(run) / RUN).exists():
-        _write_end(tracker, run, "died", f"{ended.trouble} ({deaths} times)")
+        _write_end(tracker, run, ended.status, f"{ended.trouble} ({deaths} times)")
 
 
 def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) -> None:
     """Record the end of a run that could not record it itself."""
-    place = tracker.place(run)
-    place.mkdir(parents=True, exist_ok=True)
+    place = run_folder(tracker.folder, run)
     close_failed(place, run, tracker.plan.arm(run.workload, run.arm).recipe, status, message)
-
-
-def _forget_machine_trouble(tracker: Tracker) -> None:
-    """Take up again what ended by trouble of the machine; divergence is an outcome and stays."""
-    tracker.refresh()
-    for run_id in tracker.to_try_again():
-        (tracker.folder / "runs" / run_id / RUN).unlink()
-        del tracker.records[run_id]
+    tracker.refresh([run.id])

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from trickbag.recipe import Machine
-from trickbag.records.files import provenance
+from trickbag.records.files import provenance, writing
 from trickbag.records.plan import PlannedRun
 from trickbag.records.run import (
     CHECKPOINT,
@@ -50,10 +50,19 @@ def close_run(
     return record
 
 
+def run_folder(folder: Path, planned: PlannedRun) -> Path:
+    """A run's own folder in a study's, which must be there; DiskError where it cannot be made."""
+    place = folder / "runs" / planned.id
+    for each in (place.parent, place):  # never the study's: one that was removed does not come back empty
+        with writing(each):
+            each.mkdir(exist_ok=True)
+    return place
+
+
 def close_failed(
     place: Path, planned: PlannedRun, recipe: dict[str, Any], status: Status, message: str
 ) -> None:
-    """Write run.json for a run that has nothing to show."""
+    """Write run.json for a run that has nothing to show; a checkpoint stays, for the next try."""
     write_run(
         place,
         RunRecord(
@@ -65,6 +74,7 @@ def close_failed(
             provenance=provenance(),
         ),
     )
+    (place / STARTED).unlink(missing_ok=True)
 
 
 def record_of(planned: PlannedRun, session: Session, outcome: Outcome, machine: Machine) -> RunRecord:

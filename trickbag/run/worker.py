@@ -9,8 +9,10 @@ from types import FrameType
 
 import torch
 
+from trickbag.errors import DiskError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
+from trickbag.run.engines.engine import Ended
 from trickbag.run.execute import execute
 
 
@@ -40,8 +42,11 @@ def work(connection: Connection, folder: Path, machine: Machine, driver: int) ->
         while not stop():
             if connection.poll(0.2):
                 planned = runs[connection.recv()]
-                healthy = execute(folder, plan, planned, machine, stop)
-                connection.send(planned.id)
+                try:
+                    healthy, ended = execute(folder, plan, planned, machine, stop), Ended(planned.id)
+                except DiskError as error:
+                    healthy, ended = True, Ended(planned.id, str(error), halts=True)
+                connection.send(ended)
                 if not healthy and machine.device != "cpu":
                     return  # a CUDA error may have left this process's context broken; the engine starts another
     except (EOFError, BrokenPipeError):  # the driver is gone

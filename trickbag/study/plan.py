@@ -81,6 +81,7 @@ def make_plan(study: Study, base: Path) -> Plan:
             "device": str(device_of(study.machine)),
             "threads": study.machine.threads,
             "torch": torch.__version__,
+            "retries": study.machine.retries,
         },
         design=describe_design(study, factors),
         dropped={

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from trickbag.recipe import Machine
 from trickbag.records.plan import Plan
@@ -14,12 +14,16 @@ class Ended:
 
     Its folder holds its record, unless `trouble` says in words what kept it from ending by itself. `blameless`
     is trouble that the run cannot have caused (its node was lost, or taken away for others): it is taken up
-    again from its checkpoint however often that happens.
+    again from its checkpoint however often that happens. `halts` is trouble that every other run would meet as well,
+    as a full disk: the study stops with these words. `status` is how the run is recorded where it is not taken up
+    again.
     """
 
     run_id: str
     trouble: str = ""
     blameless: bool = False
+    halts: bool = False
+    status: Literal["died", "out_of_memory"] = "died"
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,18 @@ A worker that is killed can therefore never block the others; its run is reporte
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any, Self
 
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
 from trickbag.run.engines.engine import Ended, Job
+from trickbag.run.engines.oom import OomWatch
 from trickbag.run.worker import work
 
 STOP_SECONDS = 10.0  # a worker writes its checkpoint within a step; after this it is killed
@@ -31,9 +34,10 @@ class LocalEngine:
     """Runs side by side in worker processes that stay alive from run to run."""
 
     def __init__(self, workers: int, target: Callable[..., None], *args: Any, threads: int = 1) -> None:
-        """`target(connection, *args)` receives run ids and answers each when it has ended."""
+        """`target(connection, *args)` receives run ids and answers each with `Ended`."""
         self._limit, self._target, self._args, self._threads = workers, target, args, threads
         self._workers: list[_Worker] = []
+        self._oom = OomWatch()
 
     @classmethod
     def of(cls, job: Job, workers: int) -> Self:
@@ -73,8 +77,9 @@ class LocalEngine:
         for worker in self._workers:
             if worker.process.is_alive() and worker.process.pid:
                 os.kill(worker.process.pid, signal.SIGTERM)
+        end = time.monotonic() + STOP_SECONDS  # of all together
         for worker in self._workers:
-            worker.process.join(STOP_SECONDS)
+            worker.process.join(max(0.0, end - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
@@ -84,15 +89,20 @@ class LocalEngine:
     def _hear(self, worker: _Worker) -> list[Ended]:
         """What a worker has to say; nothing more where it is dead."""
         try:
-            worker.connection.recv()
-            ended = Ended(worker.run_id or "")
+            ended: Ended = worker.connection.recv()
             worker.run_id = None
             return [ended]
         except (EOFError, OSError):
             worker.process.join()
             self._workers.remove(worker)
-            trouble = f"its worker died with exit code {worker.process.exitcode}"
-            return [Ended(worker.run_id, trouble)] if worker.run_id else []
+            return [self._death(worker.run_id, worker.process.exitcode)] if worker.run_id else []
+
+    def _death(self, run_id: str, exit_code: int | None) -> Ended:
+        """A run whose worker died, and of what."""
+        if self._oom.explains(exit_code):
+            trouble = "the kernel killed its worker, since the machine's memory was full"
+            return Ended(run_id, trouble, status="out_of_memory")
+        return Ended(run_id, f"its worker died with exit code {exit_code}")
 
     def _start(self) -> _Worker:
         """A new worker process; its thread pools are sized before it imports anything."""
@@ -101,10 +111,15 @@ class LocalEngine:
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
         before = {name: os.environ.get(name) for name in names}
         os.environ.update(dict.fromkeys(names, str(self._threads)))
+        ensure_running()  # or it would unblock the signal again
+        unblocked = signal.pthread_sigmask(
+            signal.SIG_BLOCK, [signal.SIGINT]
+        )  # Ctrl-C is ours, theirs from the start
         try:
             process = context.Process(target=self._target, args=(theirs, *self._args), daemon=True)
             process.start()
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         theirs.close()
