@@ -40,7 +40,7 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"margin {judge.margin:g} points"
     )
     if "retries" in plan.machine:  # not in plans of before it was noted there
-        console.print(_retries(plan.machine["retries"]), highlight=False, soft_wrap=True)
+        console.print(escape(_retries(plan.machine["retries"])), highlight=False, soft_wrap=True)
 
 
 def _retries(times: int) -> str:

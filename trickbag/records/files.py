@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -141,12 +142,19 @@ def first_problem(error: ValidationError) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a regular file of no absurd size; ValueError for anything else, which might never end."""
-    if path.exists() and not path.is_file():
-        raise ValueError("a regular file is expected")
-    if path.is_file() and path.stat().st_size > LARGEST:
-        raise ValueError(f"larger than {LARGEST >> 20} MiB")
-    return path.read_text(encoding="utf-8")
+    """The text of a file; ValueError as `read_bytes`."""
+    return read_bytes(path).decode()
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """A regular file of no absurd size; ValueError for anything else, which might never end."""
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+    about = os.fstat(number)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+        os.close(number)
+        raise ValueError(f"a regular file of at most {LARGEST >> 20} MiB is expected")
+    with open(number, "rb") as file:
+        return file.read()
 
 
 def now() -> str:

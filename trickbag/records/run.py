@@ -3,18 +3,28 @@
 import errno
 import json
 import os
+from datetime import datetime
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, read_record, read_text, write_record, write_whole, writing
+from trickbag.records.files import (
+    FORMAT,
+    first_problem,
+    read_bytes,
+    read_record,
+    read_text,
+    write_record,
+    write_whole,
+    writing,
+)  # fmt: skip
 from trickbag.records.temporary import sweep
 
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
@@ -82,7 +92,7 @@ class RunRecord(Frozen):
 class Ending(BaseModel):
     """What `status` needs of run.json; ten thousand of them are read within a second."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     format: Literal[1]
     id: str
@@ -100,6 +110,12 @@ class Ending(BaseModel):
         return t.train_seconds + t.startup_seconds + t.evaluate_seconds if t else 0.0
 
 
+def _time(written: str) -> str:
+    """A time as it stands in a file; ValueError where it is none."""
+    datetime.fromisoformat(written)
+    return written
+
+
 class Started(Frozen):
     """started.json, of a run under way: where it was last taken up, and when."""
 
@@ -108,7 +124,7 @@ class Started(Frozen):
     host: str
     process: int | None = None  # on that host
     job: str = ""  # what the engine calls it, as a SLURM job's number
-    written: str  # ISO 8601, UTC
+    written: Annotated[str, AfterValidator(_time)]  # ISO 8601, UTC
 
 
 def write_started(folder: Path, started: Started) -> None:
@@ -142,14 +158,13 @@ def read_ending(folder: Path) -> Ending | None:
     """How a run ended, or None where it has not; InputError where run.json is damaged."""
     path = os.path.join(folder, RUN)  # pathlib would take as long as the file
     try:
-        with open(path, "rb") as file:
-            return Ending.model_validate_json(file.read())
+        return Ending.model_validate_json(read_bytes(path))
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{path}: damaged: {where}: {problem['msg']}") from None
+        raise InputError(f"{path}: damaged: {first_problem(error)}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged: {error}") from None
 
 
 def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:

@@ -21,6 +21,7 @@ def _problems(plan: Plan) -> Iterator[str]:
     for field in ("name", "question"):
         if not isinstance(plan.study.get(field), str):
             yield f"study.{field}: a text is expected"
+    yield from _of_cap(plan.study.get("cap"))
     yield from _repeated("workload", [workload.name for workload in plan.workloads])
     yield from _repeated("arm", [(arm.workload, arm.name) for arm in plan.arms])
     if not plan.workloads or not plan.phases:
@@ -29,6 +30,13 @@ def _problems(plan: Plan) -> Iterator[str]:
     yield from (wrong for arm in plan.arms for wrong in _of_arm(arm))
     yield from _of_judgement(plan.judgement)
     yield from _strangers(plan)
+
+
+def _of_cap(cap: object) -> Iterator[str]:
+    """What is wrong with the limits of a study."""
+    hours = cap.get("hours") if isinstance(cap, dict) else None
+    if not isinstance(cap, dict | None) or not isinstance(hours, int | float | None):
+        yield "study.cap: a mapping with a number of hours is expected"
 
 
 def _repeated(what: str, names: list[str] | list[tuple[str, str]]) -> Iterator[str]:

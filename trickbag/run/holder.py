@@ -1,20 +1,23 @@
 """Who holds a study's folder, in a note beside its lock, which the holder touches as long as it lives."""
 
+import errno
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import TextIO
 
-from pydantic import ValidationError
-
+from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
 from trickbag.records.files import now
 
 BEAT = 5.0  # seconds between two signs of life
 SILENCE = 20.0  # seconds without one, after which a holder on another host is taken for dead
+NOTE = 4096  # characters of a note, at most
 _PAUSE = 0.1
 
 
@@ -42,8 +45,9 @@ def this_process() -> Holder:
 def noted(path: Path) -> Holder | None:
     """The note in a file; None where there is none, or it cannot be read."""
     try:
-        return Holder.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        with open_file(path, os.O_RDONLY) as file:
+            return Holder.model_validate_json(file.read(NOTE))
+    except (OSError, ValueError):
         return None
 
 
@@ -93,3 +97,20 @@ def beating(path: Path) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def open_file(path: Path, flags: int) -> TextIO:
+    """The file of a lock and its note; InputError where something else lies in its place.
+
+    Who made the folder may have put a link there, through which another file would be written to, or a pipe.
+    """
+    try:
+        number = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+        raise InputError(f"{path}: a regular file is expected; remove it") from None
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise InputError(f"{path}: a regular file is expected; remove it")
+    return os.fdopen(number, "r+" if flags & os.O_RDWR else "r")

@@ -3,19 +3,16 @@
 On a file system shared by several hosts a lock may not reach the others. There the holder's note in it tells.
 """
 
-import errno
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from trickbag.errors import InputError
 from trickbag.records.files import writing
-from trickbag.run.holder import Holder, beating, is_fresh, lives_elsewhere, noted, this_process
+from trickbag.run.holder import Holder, beating, is_fresh, lives_elsewhere, noted, open_file, this_process
 
 LOCK = ".lock"
 TRIES, PAUSE = 10, 0.1  # a look at a lock holds it for an instant
@@ -25,7 +22,7 @@ TRIES, PAUSE = 10, 0.1  # a look at a lock holds it for an instant
 def study_lock(folder: Path) -> Iterator[None]:
     """Hold a study's folder; InputError where another process does, on this host or another."""
     path = folder / LOCK
-    with _open(folder, os.O_RDWR | os.O_CREAT) as file:
+    with open_file(folder / LOCK, os.O_RDWR | os.O_CREAT) as file:
         if not _taken(file.fileno()) or lives_elsewhere(path):
             holder = noted(path) or "another process"
             raise InputError(f"{folder}: already being run by {holder}; wait for it or stop it")
@@ -44,7 +41,7 @@ def study_lock(folder: Path) -> Iterator[None]:
 def run_lock(folder: Path) -> Iterator[None]:
     """Hold a run's folder, after whoever holds it now has let go."""
     with writing(folder / LOCK):
-        file = _open(folder, os.O_RDWR | os.O_CREAT)
+        file = open_file(folder / LOCK, os.O_RDWR | os.O_CREAT)
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -53,7 +50,7 @@ def run_lock(folder: Path) -> Iterator[None]:
 def is_held(folder: Path) -> bool:
     """Whether some process works in the folder, as far as locks reach."""
     try:
-        with _open(folder, os.O_RDONLY) as file:
+        with open_file(folder / LOCK, os.O_RDONLY) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -79,21 +76,3 @@ def _taken(descriptor: int) -> bool:
         except BlockingIOError:
             time.sleep(PAUSE)
     return False
-
-
-def _open(folder: Path, flags: int) -> TextIO:
-    """The lock of a folder; InputError where something else lies in its place.
-
-    Who made the folder may have put a link there, through which another file would be written to, or a pipe.
-    """
-    path = folder / LOCK
-    try:
-        number = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-            raise
-        raise InputError(f"{path}: a regular file is expected; remove it") from None
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise InputError(f"{path}: a regular file is expected; remove it")
-    return os.fdopen(number, "r+" if flags & os.O_RDWR else "r")
