@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow fuzz check bench aa gates slurm-test clean
+.PHONY: demo test test-slow fuzz check bench aa gates chaos slurm-test clean
 
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
@@ -30,11 +30,15 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/augment.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/freed_memory.py
+	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
 
 gates: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gates
+
+chaos: .venv/ready  # full disks and read-only file systems need root
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.chaos
 
 aa: .venv/ready
 	$(BIN)/trickbag study digits_aa --out aa
