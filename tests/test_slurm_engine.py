@@ -16,12 +16,13 @@ import pytest
 import submitit
 from command_line import ROOT
 from slurm_local import LocalCluster
-from test_run import make, numbers, records
+from test_run import make, records
 
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
-from trickbag.records.run import RUN
+from trickbag.records.plan import PlannedRun
+from trickbag.records.run import RUN, RunRecord, read_bits, write_run
 from trickbag.run import driver
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Job
@@ -80,11 +81,11 @@ def test_an_interrupted_job_is_submitted_again_and_gives_the_same_numbers(
     make(out, machine)
     plan = read_plan(out).plan()
     only = plan.runs[0]
+    pretend(out, plan.runs[1:])
     shutil.copytree(out, quiet)
     execute(quiet, plan, only, machine, lambda: False)
     cluster = LocalCluster(out / ".slurm")
     monkeypatch.setattr(driver, "make_engine", lambda job: SlurmEngine(job, cluster, poll_seconds=0.1))
-    monkeypatch.setattr(driver, "_ready", lambda tracker: [] if tracker.records else [only])
     signalled: list[str] = []
 
     def interrupt(state: State) -> None:
@@ -94,10 +95,26 @@ def test_an_interrupted_job_is_submitted_again_and_gives_the_same_numbers(
 
     driver.run_study(out, machine.model_copy(update={"engine": "slurm"}), interrupt)
     cluster.close()
-    assert numbers(out) == numbers(quiet)
+    assert numbers_of(out, only) == numbers_of(quiet, only)
     assert len(cluster.jobs) == 2
     assert records(out)[only.id].resumed == 1
     assert not (out / ".slurm").exists()
+
+
+def pretend(out: Path, runs: Sequence[PlannedRun]) -> None:
+    """Records without training, to save their time."""
+    for run in runs:
+        (out / "runs" / run.id).mkdir(parents=True)
+        own = run.model_dump(exclude={"needs"})
+        made = RunRecord(**own, status="done", top1=50.0, recipe={}, machine={}, provenance={})
+        write_run(out / "runs" / run.id, made)
+
+
+def numbers_of(out: Path, run: PlannedRun) -> tuple[object, ...]:
+    """What must not depend on how the run came about."""
+    made = records(out)[run.id]
+    bits = read_bits(out / "runs" / run.id / "correct.npz")[1].tobytes()
+    return made.top1, made.top5, [(row.loss, row.top1) for row in made.epochs], bits
 
 
 def test_runs_that_are_ready_together_are_one_array(study: Job) -> None:
