@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -52,7 +52,8 @@ def study_lock(folder: Path) -> Iterator[None]:
             with _beating(path):
                 yield
         finally:
-            file.truncate(0)
+            with suppress(OSError):  # a disk that refuses is said by whoever had to keep something there
+                file.truncate(0)
 
 
 @contextmanager
