@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow fuzz check bench aa gates chaos clean
+.PHONY: demo test test-slow fuzz check bench aa gates chaos slurm-test clean
 
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
@@ -12,6 +12,9 @@ test: .venv/ready  # files stay together, so that what their tests share is made
 
 test-slow: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow
+
+slurm-test: .venv/ready  # installs Debian's slurm-wlm and munge, and starts them: needs root
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/slurm/on_one_node.py
 
 fuzz: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py

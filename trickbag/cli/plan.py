@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from trickbag.cli.console import Console
 from trickbag.cli.stages import AsJson, Fields
 from trickbag.errors import InputError
 from trickbag.recipe import Machine

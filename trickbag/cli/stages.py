@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from trickbag.cli.console import Console, say
 from trickbag.recipe import Machine
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.", show_default=False)]
@@ -112,8 +112,8 @@ def _run(folder: Path, machine: Machine) -> int:
     with Live(Console()) as live:
         tracker = run_phases(folder, machine, live.show)
     for line in complaints(tracker.records.values()):
-        print(f"trickbag: {line}", file=sys.stderr)
+        say(f"trickbag: {line}", sys.stderr)
     if tracker.stopped:
-        print(f"trickbag: {tracker.stopped}", file=sys.stderr)
+        say(f"trickbag: {tracker.stopped}", sys.stderr)
     failed = sum(record.status in AGAIN for record in tracker.records.values())
     return failed + bool(tracker.stopped)

@@ -3,11 +3,11 @@
 from types import TracebackType
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from trickbag.cli.console import Console
 from trickbag.cli.stages import Fields, Folder
 from trickbag.recipe import parse_overrides, validate
 from trickbag.records.plan import Plan

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from trickbag.cli.console import Console, say
 from trickbag.recipe import Machine, Recipe, apply, load_recipe, parse_overrides, validate
 
 SHOWN = 5  # bad files
@@ -88,7 +88,7 @@ def _train(
     )
     print_classes(record, Console())
     for line in bad_files(record.provenance.get("bad_files", {})):
-        print(line)
+        say(line)
     if out:
         print(f"record: {out / 'run.json'}")
 

@@ -60,7 +60,7 @@ def _tracker(folder: Path, plan: Plan) -> Tracker:
 
 def share(machine: Machine, runs: int) -> Machine:
     """The machine as each of so many runs has it: the cores that decode images are shared out among those at work."""
-    if machine.loaders:
+    if machine.loaders or machine.engine == "slurm":  # a job has cores of its own, as many as SLURM gives it
         return machine
     at_work = max(1, min(runs, workers(machine)))
     return machine.model_copy(update={"loaders": max(1, available_cores() // at_work)})
@@ -86,7 +86,8 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
             f"machine.torch={torch.__version__}"
         )
     planned = machine.model_copy(update=frozen_ones)
-    device_of(planned)
+    if machine.engine == "local":  # elsewhere it is the nodes that need the device
+        device_of(planned)
     return planned
 
 

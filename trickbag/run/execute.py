@@ -29,16 +29,17 @@ def execute(
     """Train one run from its checkpoint, where there is one, and write its record; False if an error ended it.
 
     `engine` and `job` (what the engine calls this piece of work) are noted in started.json for whoever watches.
-    `saved` hears of every checkpoint and every line of progress once it is in the run's folder. Where `stop`
-    turned true the folder holds a checkpoint and no record. Raises DiskError where the disk refuses what must be kept:
-    that is no outcome of the run, and every other one would meet it as well; ProcessDiedError where the run has
-    several devices and the processes that trained it did not end by themselves.
+    `saved` hears of what is new in the run's folder before the end: that the run was taken up, every checkpoint,
+    every line of progress. Where `stop` turned true the folder holds a checkpoint and no record. Raises DiskError where
+    the disk refuses what must be kept: that is no outcome of the run, and every other one would meet it as well;
+    ProcessDiedError where the run has several devices and the processes that trained it did not end by themselves.
     """
     place = run_folder(folder, planned)
     with run_lock(place):
         if read_run(place) is not None:  # an earlier driver's worker has just finished it
             return True
         write_started(place, _started(engine, job))
+        saved()
         if machine.devices > 1:
             return execute_together(folder, place, plan, planned, machine, stop, saved)
         try:

@@ -15,7 +15,7 @@ from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, EpochRow,
 from trickbag.run.devices import shares
 from trickbag.run.finish import close_run, record_of
 from trickbag.run.locks import run_lock
-from trickbag.run.team import Team
+from trickbag.run.team import Team, ToldError
 from trickbag.train import Resolved, Watch, build_session, resolve, train
 from trickbag.train.world import World
 
@@ -86,7 +86,9 @@ def train_recipe(
         return resolved, planned, _existing(out, planned) if out and team.rank == 0 else None
 
     resolved, planned, existing = team.agreed("images", prepared)
-    if existing is not None:
+    if team.exchanged("finished", "yes" if existing else "")[0]:
+        if existing is None:
+            raise ToldError(0)
         return existing
     own = team.own(machine)
     listener = listener if listener and team.rank == 0 else Silent()

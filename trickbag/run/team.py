@@ -125,12 +125,18 @@ class Team:
 
     def exchanged(self, topic: str, said: str) -> list[str]:
         """What each process says on a topic, in order of rank; LostError where one does not speak in time."""
-        assert self.store is not None
-        keys = [f"{topic}/{rank}" for rank in range(self.size)]
+        if self.store is None:
+            return [said]
+        keys, heard = ([f"{topic}{end}/{rank}" for rank in range(self.size)] for end in ("", "/heard"))
+        patience = timedelta(seconds=self.patience)
         try:
             self.store.set(keys[self.rank], said)
-            self.store.wait(keys, timedelta(seconds=self.patience))
-            return [self.store.get(key).decode() for key in keys]
+            self.store.wait(keys, patience)
+            answers = [self.store.get(key).decode() for key in keys]
+            self.store.set(heard[self.rank], "")
+            if self.rank == 0:  # which may keep the store, and end upon what it hears
+                self.store.wait(heard, patience)
+            return answers
         except RuntimeError as error:
             raise LostError(self.patience, str(error)) from None
 

@@ -43,6 +43,10 @@ def arguments(
         place = ".".join([where, *map(str, problem["loc"])])
         if problem["type"] == "missing":
             raise InputError(f"{place}: must be given") from None
+        if problem["type"] in ("tuple_type", "list_type"):
+            found = problem["input"]
+            as_list = f"[{found}]" if isinstance(found, str | int | float) else "[A, B]"
+            raise InputError(f"{place}: a list is expected, written {as_list}, found {found!r}") from None
         raise InputError(f"{place}: {problem['msg'].lower()}, found {problem['input']!r}") from None
     return {name: getattr(checked, name) for name in [*fields, *(checked.model_extra or {})]}
 

@@ -47,11 +47,11 @@ def _state(session: Session) -> dict[str, Any]:
 def load_checkpoint(session: Session, path: Path, other_devices: bool = False) -> None:
     """Continue from a checkpoint; all processes of the run call it.
 
-    InputError where it belongs to another run, cannot be read, or (unless `other_devices`) was made on another
-    number of devices, which would change the last digits.
+    InputError where it belongs to another run, cannot be read, does not fit, or (unless `other_devices`) was made on
+    another number of devices, which would change the last digits.
     """
     state = _read(path, session)
-    if (state["fingerprint"], state["seed"]) != (session.recipe.fingerprint(), session.streams.seed):
+    if (state.get("fingerprint"), state.get("seed")) != (session.recipe.fingerprint(), session.streams.seed):
         raise InputError(f"{path}: a checkpoint of another run; remove it to start afresh")
     devices = state.get("devices", 1)
     if devices != session.world.size and not other_devices:
@@ -60,6 +60,18 @@ def load_checkpoint(session: Session, path: Path, other_devices: bool = False) -
             f"machine.devices={devices}; or, in a study, amend its plan (trickbag plan DIR --amend 'reason' "
             f"machine.devices={session.world.size}); or remove the checkpoint to start afresh"
         )
+    try:
+        _restore(session, state)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # what was not written by `save_checkpoint` may hold anything
+        raise InputError(
+            f"{path}: damaged checkpoint ({type(error).__name__}); remove it to start afresh"
+        ) from None
+
+
+def _restore(session: Session, state: dict[str, Any]) -> None:
+    """Bring a session into a checkpoint's state."""
     session.model.load_state_dict(state["model"])
     session.optimizer.load_state_dict(state["optimizer"])
     for name, tensor in session.update.state.items():
@@ -69,7 +81,8 @@ def load_checkpoint(session: Session, path: Path, other_devices: bool = False) -
     if session.scaler:
         session.scaler.load_state_dict(state["scaler"])
     sums = state["loss_sum"].view(-1)
-    session.loss_sum.copy_(sums[session.world.rank] if devices == session.world.size else sums.mean())
+    same = len(sums) == session.world.size
+    session.loss_sum.copy_(sums[session.world.rank] if same else sums.mean())
     session.step = state["step"]
     session.rows = [EpochRow.model_validate(row) for row in state["rows"]]
     session.clock.resume(Timings.model_validate(state["timings"]))
@@ -82,10 +95,12 @@ def _read(path: Path, session: Session) -> dict[str, Any]:
     try:
         file = path if world.size == 1 else BytesIO(world.told(path.read_bytes() if world.leads else b""))
         state: dict[str, Any] = torch.load(file, map_location=session.device, weights_only=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # torch.load raises whatever its unpickler met
         raise InputError(
             f"{path}: damaged checkpoint ({type(error).__name__}); remove it to start afresh"
         ) from None
-    if state.get("version") != VERSION:
+    if not isinstance(state, dict) or state.get("version") != VERSION:
         raise InputError(f"{path}: a checkpoint of another version of trickbag; remove it to start afresh")
     return state

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trickbag.data import Store, on_device
+from trickbag.errors import InputError
 from trickbag.records.run import EpochRow
 from trickbag.rng import numbered
 from trickbag.train.batch_norm import average_statistics
@@ -136,6 +137,8 @@ def feed(session: Session, steps: Iterable[tuple[int, Tensor]]) -> Generator[Fed
 def train_step(session: Session, fed: Fed) -> None:
     """One optimizer step on the images of `fed`."""
     batch = mixed(session, training_batch(session, fed))
+    if not session.settled:
+        settle(session, batch)
     set_lr(session.optimizer, session.lr(session.step))
     session.loss_sum += session.update(partial(loss_of, session), batch)
     average_statistics(session.model, session.world)
@@ -167,6 +170,27 @@ def mixed(session: Session, batch: Batch) -> Batch:
     if session.recipe.precision.channels_last:  # which an exchange does not keep
         x = x.contiguous(memory_format=torch.channels_last)
     return batch._replace(x=x, y=y)
+
+
+def settle(session: Session, batch: Batch) -> None:
+    """A pass before a process's first step, after which torch orders gradients in the buckets that it exchanges.
+
+    It does so once, and a sum's last digits may depend on a number's place in a bucket: without this pass the first
+    step of a resumed run would differ from the same step of an undisturbed one. Raises InputError for a parameter
+    without a gradient, for which torch would wait.
+    """
+    x, y = (values.tensor_split(session.parts)[0] for values in (batch.x, batch.y))
+    before = [buffer.clone() for buffer in session.model.buffers()]
+    loss_of(session, batch._replace(x=x, y=y)).backward()  # type: ignore[no-untyped-call]
+    for buffer, old in zip(session.model.buffers(), before, strict=True):
+        buffer.copy_(old)
+    for name, parameter in session.model.named_parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            raise InputError(
+                f"model: {name} takes no part in training, which several devices cannot share so"
+            )
+    session.optimizer.zero_grad(set_to_none=True)
+    session.settled = True
 
 
 def loss_of(session: Session, batch: Batch) -> Tensor:

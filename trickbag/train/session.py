@@ -66,6 +66,7 @@ class Session:
     draws_itself: bool  # whether the network may draw, as dropout does; surgery may have put it there
     step: int = 0  # steps done
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
+    settled: bool = True  # whether the exchange of gradients has the order that it keeps
     rows: list[EpochRow] = field(default_factory=list)
     validation: Bits | None = None  # of the last epoch, where it was evaluated
     resumed: int = 0
@@ -149,6 +150,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         world=world,
         draws_itself=bool(recipe.surgery) or not isinstance(model, Family) or model.draws,
         loss_sum=torch.zeros((), device=device),
+        settled=forward is model,
     )
 
 

@@ -1,6 +1,5 @@
 """How a batch is shared out: among the devices of a run, in parts one after the other, in groups for batch norm."""
 
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -71,11 +70,8 @@ def share_gradients(model: nn.Module, world: World) -> tuple[nn.Module, Apart]:
     """
     if world.size == 1 or not any(p.requires_grad for p in model.parameters()):
         return model, nullcontext
-    # Looking for unused parameters keeps torch from sorting its buckets anew after the first step of a process:
-    # a sum's last digits depend on its place in a bucket, and a resumed run must have those of an undisturbed one.
-    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified", UserWarning)
-    shared = DistributedDataParallel(model, find_unused_parameters=True, gradient_as_bucket_view=True)
+    shared = DistributedDataParallel(model, gradient_as_bucket_view=True)
     shared.broadcast_buffers = (
-        False  # they are the same already; the argument of that name has another one in new torch
+        False  # they are the same already; new versions of torch warn of an argument's name
     )
     return shared, shared.no_sync

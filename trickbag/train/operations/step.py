@@ -15,7 +15,7 @@ from trickbag.optim import (
     sam_restore,
     statistics_kept,
 )
-from trickbag.train.operations.arguments import Count, Positive, Share
+from trickbag.train.operations.arguments import Count, Part, Positive
 from trickbag.train.seams import Batch, Context, Loss
 from trickbag.train.update import Update
 
@@ -66,7 +66,7 @@ def build_agc(context: Context, update: Update, *, clipping: Positive = 0.01) ->
     return replace(update, before=(*update.before, lambda: agc(parameters, clipping)))
 
 
-def build_lookahead(context: Context, update: Update, *, k: Count = 5, alpha: Share = 0.5) -> Update:
+def build_lookahead(context: Context, update: Update, *, k: Count = 5, alpha: Part = 0.5) -> Update:
     """Slow weights that move by `alpha` towards the trained ones every `k` steps (Zhang et al. 2019).
 
     The last step of the training counts as the end of a round, so that slow weights are what is evaluated.
