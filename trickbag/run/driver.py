@@ -21,7 +21,7 @@ from trickbag.run.state import AGAIN, Show, Tracker
 from trickbag.run.waiting import used_up
 from trickbag.train import device_of
 
-__all__ = ["AGAIN", "as_planned", "run_study", "share", "workers"]
+__all__ = ["AGAIN", "as_planned", "run_study", "with_loaders", "workers"]
 
 
 def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
@@ -36,7 +36,7 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     with study_lock(folder):
         tracker = _tracker(folder, plan)
         _tidy_up(tracker, tracker.records)
-        each = share(machine, len(plan.runs) - len(tracker.records))
+        each = with_loaders(machine, len(plan.runs) - len(tracker.records))
         engine = make_engine(Job(folder, plan, each))
         try:
             _drive(tracker, engine, machine.retries, show)
@@ -58,7 +58,7 @@ def _tracker(folder: Path, plan: Plan) -> Tracker:
     return tracker
 
 
-def share(machine: Machine, runs: int) -> Machine:
+def with_loaders(machine: Machine, runs: int) -> Machine:
     """The machine as each of so many runs has it: the cores that decode images are shared out among those at work."""
     if machine.loaders or machine.engine == "slurm":  # a job has cores of its own, as many as SLURM gives it
         return machine
@@ -117,7 +117,7 @@ def _drive(tracker: Tracker, engine: Engine, retries: int, show: Show) -> None:
             if each.trouble and not each.blameless:
                 deaths[each.run_id] += 1
                 if deaths[each.run_id] > retries:
-                    _bury(tracker, each, deaths[each.run_id])
+                    _record_death(tracker, each, deaths[each.run_id])
 
 
 def _ready(tracker: Tracker, waiting: dict[str, PlannedRun], most: int) -> list[PlannedRun]:
@@ -135,7 +135,7 @@ def _ready(tracker: Tracker, waiting: dict[str, PlannedRun], most: int) -> list[
     return ready
 
 
-def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
+def _record_death(tracker: Tracker, ended: Ended, deaths: int) -> None:
     """Record a run whose worker died too often, unless it had just written its record."""
     run = tracker.runs[ended.run_id]
     if not (tracker.place(run) / RUN).exists():

@@ -42,7 +42,7 @@ def this_process() -> Holder:
     return Holder(host=socket.gethostname(), process=os.getpid(), since=now())
 
 
-def noted(path: Path) -> Holder | None:
+def read_note(path: Path) -> Holder | None:
     """The note in a file; None where there is none, or it cannot be read."""
     try:
         with open_file(path, os.O_RDONLY) as file:
@@ -61,7 +61,7 @@ def lives_elsewhere(path: Path) -> bool:
 
     No clocks are compared, since those of two hosts differ. A holder that ended in peace left no note.
     """
-    note = noted(path)
+    note = read_note(path)
     if note is None or not note.elsewhere:
         return False
     before, end = _touched(path), time.monotonic() + SILENCE
@@ -79,7 +79,7 @@ def _touched(path: Path) -> int:
 
 
 @contextmanager
-def beating(path: Path) -> Iterator[None]:
+def heartbeat(path: Path) -> Iterator[None]:
     """Touch a file again and again, until the end."""
     over = Event()
 

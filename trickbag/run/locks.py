@@ -12,7 +12,15 @@ from pathlib import Path
 
 from trickbag.errors import InputError
 from trickbag.records.files import writing
-from trickbag.run.holder import Holder, beating, is_fresh, lives_elsewhere, noted, open_file, this_process
+from trickbag.run.holder import (
+    Holder,
+    heartbeat,
+    is_fresh,
+    lives_elsewhere,
+    open_file,
+    read_note,
+    this_process,
+)
 
 LOCK = ".lock"
 TRIES, PAUSE = 10, 0.1  # a look at a lock holds it for an instant
@@ -24,14 +32,14 @@ def study_lock(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with open_file(folder / LOCK, os.O_RDWR | os.O_CREAT) as file:
         if not _taken(file.fileno()) or lives_elsewhere(path):
-            holder = noted(path) or "another process"
+            holder = read_note(path) or "another process"
             raise InputError(f"{folder}: already being run by {holder}; wait for it or stop it")
         with writing(path):
             file.truncate(0)
             file.write(this_process().model_dump_json())
             file.flush()
         try:
-            with beating(path):
+            with heartbeat(path):
                 yield
         finally:
             with suppress(OSError):  # a disk that refuses is said by whoever had to keep something there
@@ -62,7 +70,7 @@ def is_held(folder: Path) -> bool:
 
 def holder_of(folder: Path) -> Holder | None:
     """Who holds a study's folder now; of a holder on another host, whether it gave a sign of life of late."""
-    note = noted(folder / LOCK)
+    note = read_note(folder / LOCK)
     if note is None:
         return None
     return note if is_held(folder) or (note.elsewhere and is_fresh(folder / LOCK)) else None

@@ -23,7 +23,7 @@ def pool_sizes(threads: int) -> dict[str, str]:
     return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
 
 
-def start_ahead(count: int, environment: Mapping[str, str]) -> None:
+def start_warm(count: int, environment: Mapping[str, str]) -> None:
     """Start so many processes; each waits for what to do, and ends with this one."""
     _ready.extend((dict(environment), _start(environment)) for _ in range(count))
 
