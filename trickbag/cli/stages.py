@@ -106,9 +106,12 @@ def _run(folder: Path, machine: Machine) -> int:
     from trickbag.cli.live import Live, complaints
     from trickbag.lab import run_phases
     from trickbag.records.chain import read_plan
-    from trickbag.run.driver import AGAIN, as_planned
+    from trickbag.run.driver import AGAIN, as_planned, other_retries
 
-    machine = as_planned(read_plan(folder).plan(), machine)
+    plan = read_plan(folder).plan()
+    machine = as_planned(plan, machine)
+    if said := other_retries(plan, machine):
+        say(f"trickbag: {said}", sys.stderr)
     with Live(Console()) as live:
         tracker = run_phases(folder, machine, live.show)
     for line in complaints(tracker.records.values()):

@@ -9,6 +9,7 @@ from trickbag.recipe import Machine, parse_overrides, read_yaml, validate
 from trickbag.records.chain import read_plan
 from trickbag.records.run import RUN
 from trickbag.run.engines.warm_workers import pool_sizes, start_warm
+from trickbag.run.locks import holder_of
 
 STUDY = "study.yaml"
 WARM = 2  # workers at most; how many a container has the cores for is known only later
@@ -39,10 +40,11 @@ def planned(folder: Path) -> Path:
 def start_workers(folder: Path, machine: Machine) -> None:
     """Start workers for what the plan in `folder` lacks, where they will be processes of this machine on its CPU.
 
-    They import what they need while the caller does the same, which takes seconds.
+    They import what they need while the caller does the same, which takes seconds. None are started where another
+    process runs the study.
     """
     plan = read_plan(folder).plan()
-    if machine.engine != "local" or plan.machine["device"] != "cpu":
+    if machine.engine != "local" or plan.machine["device"] != "cpu" or holder_of(folder) is not None:
         return
     threads = plan.machine["threads"]
     side_by_side = machine.workers or (os.cpu_count() or 1) // (threads * machine.devices)

@@ -15,6 +15,8 @@ from typing import Any
 
 Started = tuple[BaseProcess, Connection]
 
+# Of the process, as its children are: between the command that starts them and the engine that takes them lie the
+# phases, the driver and the choice of an engine, all of which would have to hand them on.
 _ready: list[tuple[dict[str, str], Started]] = []
 
 
