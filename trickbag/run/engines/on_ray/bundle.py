@@ -13,6 +13,7 @@ from trickbag.errors import InputError
 from trickbag.recipe import Data, Machine, validate
 from trickbag.run.engines.engine import Job
 from trickbag.run.engines.on_ray.images import pack
+from trickbag.run.engines.on_ray.trouble import VersionError
 from trickbag.train import data_key, open_data
 
 Put = Callable[[Any], Any]  # puts a value into the object store and returns a reference to it
@@ -44,10 +45,10 @@ def own_versions() -> dict[str, str]:
 
 
 def check_versions(driver: dict[str, str]) -> None:
-    """InputError where this node's versions are not the driver's."""
+    """VersionError where this node's versions are not the driver's."""
     for name, here in own_versions().items():
         if here != driver[name]:
-            raise InputError(
+            raise VersionError(
                 f"{name} {here} is installed, the driver has {driver[name]}; numbers may differ: install the same on "
                 "all nodes"
             )

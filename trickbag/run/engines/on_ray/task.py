@@ -18,6 +18,7 @@ from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS
 from trickbag.run.engines.on_ray.bundle import Bundle, check_versions
 from trickbag.run.engines.on_ray.images import unpack
 from trickbag.run.engines.on_ray.scratch import scratch_folder
+from trickbag.run.engines.on_ray.trouble import NodeError
 from trickbag.run.engines.on_ray.upload import Stop, Uploader
 from trickbag.run.execute import execute
 from trickbag.run.finish import run_folder
@@ -31,7 +32,7 @@ def train_run(
 
     `bundle` holds a reference, so that only the first run in a process fetches it; `weights` holds references to
     those of the runs that this one needs. There is no run.json in what is returned where the run was told to stop.
-    Raises InputError where this node cannot do what the study needs, DiskError where its disk is full.
+    Raises NodeError where this node cannot do what the run needs, DiskError where its disk is full.
     """
     try:
         folder, plan, shared = _unpacked(bundle[0])
@@ -43,8 +44,11 @@ def train_run(
             return _trained(folder, plan, planned, shared, mailbox)
         finally:
             shutil.rmtree(place)
-    except (InputError, DiskError) as error:
-        raise type(error)(f"node {socket.gethostname()}: {error}") from None
+    except (NodeError, DiskError) as error:
+        named = type(error)(f"node {socket.gethostname()}: {error}")
+        if isinstance(named, NodeError):
+            named.node = import_module("ray").get_runtime_context().get_node_id()
+        raise named from None
 
 
 def _trained(folder: Path, plan: Plan, planned: PlannedRun, shared: Bundle, mailbox: Any) -> dict[str, bytes]:
@@ -59,7 +63,7 @@ def _trained(folder: Path, plan: Plan, planned: PlannedRun, shared: Bundle, mail
 
 @lru_cache(maxsize=1)  # Ray keeps a process for the tasks of one driver
 def _unpacked(reference: Any) -> tuple[Path, Plan, Bundle]:
-    """The study's files in a folder of this process, its plan, and the rest; InputError for other versions."""
+    """The study's files in a folder of this process, its plan, and the rest; VersionError for other versions."""
     shared: Bundle = import_module("ray").get(reference)
     check_versions(shared.versions)
     folder = scratch_folder()
@@ -71,7 +75,7 @@ def _unpacked(reference: Any) -> tuple[Path, Plan, Bundle]:
 
 
 def _take_images(folder: Path, plan: Plan, planned: PlannedRun, shared: Bundle) -> None:
-    """Have the images of a run: those that were sent, or this node's own; InputError where it has none."""
+    """Have the images of a run: those that were sent, or this node's own; NodeError where it has none."""
     data = validate(Data, plan.arm(planned.workload, planned.arm).recipe["data"], "data")
     if (reference := shared.images.get(data_key(data))) is not None:
         give_images(data, _images(reference))
@@ -79,7 +83,7 @@ def _take_images(folder: Path, plan: Plan, planned: PlannedRun, shared: Bundle) 
     try:
         open_data(data, shared.machine, folder)
     except InputError as error:
-        raise InputError(
+        raise NodeError(
             f"{error} (images that are streamed must lie at the same path on every node)"
         ) from None
 
