@@ -30,9 +30,7 @@ from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import run_lock
 
 STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
-ANSWER_SECONDS = (
-    30.0  # without an answer, after which the cluster is taken for lost; after 60 Ray ends this process
-)
+ANSWER_SECONDS = 20.0  # after which the cluster is taken for lost; after 60 Ray ends this process
 
 
 @dataclass
@@ -62,6 +60,7 @@ class RayEngine:
         self._unfit = defaultdict[str, set[str]](set)  # run id -> ids of the nodes that lack something for it
         self._weights = dict[str, Any]()
         self._mailbox: Any = None
+        self._silent_since = 0.0  # on the monotonic clock; 0: the mailbox answers
         self._lost = False  # the cluster does not answer any more
 
     def capacity(self) -> int:
@@ -182,10 +181,12 @@ class RayEngine:
         by_id = {run.run_id: run for run in self._submitted.values()}
         try:
             uploads = self._ray.get(self._mailbox.take.remote(), timeout=ANSWER_SECONDS)
-        except (
-            self._ray.exceptions.RayActorError
-        ):  # Ray starts it again; the runs stop, and are taken up again
-            return
+        except self._ray.exceptions.RayActorError:
+            self._silent_since = self._silent_since or time.monotonic()
+            if time.monotonic() - self._silent_since > ANSWER_SECONDS:
+                raise
+            return  # Ray starts it again; the runs stop, and are taken up again
+        self._silent_since = 0.0
         for run_id, files in uploads.items():
             if run_id in by_id:
                 by_id[run_id].started = True

@@ -30,8 +30,8 @@ def answering(exceptions: Any) -> Iterator[None]:
     """ClusterLostError where Ray, of whose module `ray.exceptions` this is, has an error that is no run's own."""
     try:
         yield
-    except (exceptions.RayError, ConnectionError) as error:
-        said = f"{type(error).__name__}: {_first_line(error)}"
+    except (exceptions.RayError, ConnectionError, TimeoutError) as error:
+        said = _first_line(error) or type(error).__name__
         raise ClusterLostError(
             f"the Ray cluster does not answer any more ({said}); the same command goes on once one does"
         ) from None
