@@ -11,7 +11,8 @@ from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, apply
 from trickbag.rng import Streams
 from trickbag.train import Session, Watch, build_session, resolve, train
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 
 SHIFTED = re.compile(r"downsample\.(\d)")
 

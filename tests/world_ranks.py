@@ -16,7 +16,7 @@ import torch.multiprocessing
 
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.train import Session, Watch, build_session, resolve, save_weights, train
-from trickbag.train.loop import evaluate_on
+from trickbag.train.evaluation import evaluate_on
 
 # 30 steps on 240 digits; 899 validation images make two batches, so that a third process has none.
 BASE = {

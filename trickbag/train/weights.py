@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from trickbag.records.files import write_whole
-from trickbag.train.loop import evaluated_network
+from trickbag.train.evaluation import evaluated_network
 from trickbag.train.session import Session
 
 
