@@ -172,11 +172,11 @@ def test_a_checkpoint_of_other_devices_is_refused_unless_an_amendment_says_so(
     torch.testing.assert_close(held(run)["losses"][:1], theirs[:1], rtol=0, atol=0)
 
 
-def test_shares_and_wholes() -> None:
+def test_shards() -> None:
     """Written down by hand: 12 images in two parts on three devices, two at a time."""
-    shares = [World(rank, 3).share(torch.arange(12), parts=2).tolist() for rank in range(3)]
-    assert shares == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
-    assert World().share(torch.arange(5), parts=2).tolist() == [0, 1, 2, 3, 4]
+    shards = [World(rank, 3).shard(torch.arange(12), parts=2).tolist() for rank in range(3)]
+    assert shards == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
+    assert World().shard(torch.arange(5), parts=2).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def evaluate(network: Network, ids: Tensor, batches_of: Callable[[Tensor], Batch
     hits = torch.zeros(len(ids), 2, dtype=torch.uint8)
     if found:
         hits[places] = torch.cat(found).to("cpu", torch.uint8)
-    top1, top5 = world.summed(hits).bool().numpy().T
+    top1, top5 = world.all_reduce(hits).bool().numpy().T
     return Bits(ids.numpy(), top1, top5)
 
 

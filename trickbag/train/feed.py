@@ -41,7 +41,7 @@ def feed(session: Session, steps: Iterable[tuple[int, Tensor]]) -> Generator[Fed
     Of several processes each is fed its share; this is the one place where a batch is shared out. The steps may have
     no end: they are taken as they are needed, by a store that works ahead somewhat before.
     """
-    shares = ((epoch, session.world.share(ids, session.parts)) for epoch, ids in steps)
+    shares = ((epoch, session.world.shard(ids, session.parts)) for epoch, ids in steps)
     steps, ahead = tee(shares)
     with closing(session.store.batches(ahead)) as batches:
         for epoch, ids in steps:

@@ -25,7 +25,7 @@ def train(session: Session, watch: Watch | None = None) -> Outcome:
     """
     watch = watch or Watch()
     world, path = session.world, watch.checkpoint
-    if path is not None and world.any_of(world.leads and path.exists())[0]:
+    if path is not None and world.any_rank(world.is_rank_zero and path.exists())[0]:
         load_checkpoint(session, path, watch.other_devices)
     while len(session.rows) < session.recipe.budget.epochs:
         if not train_epoch(session, watch):
@@ -51,8 +51,8 @@ def train_epoch(session: Session, watch: Watch) -> bool:
         session.step += 1
         session.clock.step()
         watch.on_step(session.step, session.clock.waited())
-        due = session.world.leads and perf_counter() - session.saved > watch.checkpoint_seconds
-        stopped, due = session.world.any_of(watch.stop(), due)
+        due = session.world.is_rank_zero and perf_counter() - session.saved > watch.checkpoint_seconds
+        stopped, due = session.world.any_rank(watch.stop(), due)
         if watch.checkpoint and (stopped or due):
             session.clock.pause()
             save_checkpoint(session, watch.checkpoint)
@@ -88,10 +88,10 @@ def mixed(session: Session, batch: Batch) -> Batch:
     if not session.batch:
         return batch
     world, parts = session.world, session.parts
-    batch = batch._replace(x=world.whole(batch.x, parts), y=world.whole(batch.y, parts))
+    batch = batch._replace(x=world.gather_batch(batch.x, parts), y=world.gather_batch(batch.y, parts))
     for mix in session.batch:
         batch = mix(batch)
-    x, y = world.share(batch.x, parts), world.share(batch.y, parts)
+    x, y = world.shard(batch.x, parts), world.shard(batch.y, parts)
     if session.recipe.precision.channels_last:  # which an exchange does not keep
         x = x.contiguous(memory_format=torch.channels_last)
     return batch._replace(x=x, y=y)
@@ -113,7 +113,7 @@ def close_epoch(session: Session) -> EpochRow:
     budget, resolved = session.recipe.budget, session.resolved
     wanted = session.step == resolved.total_steps or budget.evaluate == "every_epoch"
     session.validation = evaluate_on(session, "validation") if wanted else None
-    loss = session.world.summed(session.loss_sum).item() / session.world.size / resolved.steps_per_epoch
+    loss = session.world.all_reduce(session.loss_sum).item() / session.world.size / resolved.steps_per_epoch
     speed, waiting = session.clock.lap(budget.batch_size)
     row = EpochRow(
         epoch=session.step // resolved.steps_per_epoch,

@@ -98,7 +98,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     Processes that have joined a world train one run together: each builds the same session, and takes its share of
     every batch. InputError where the batch cannot be shared out.
     """
-    recipe, device, world = resolved.recipe, device_of(machine), World.here()
+    recipe, device, world = resolved.recipe, device_of(machine), World.current()
     check_shares(recipe, world.size)
     clock = Clock(device)
     clock.start()
@@ -112,7 +112,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
     context = build_context(resolved, streams, store, device, world)
     model = changed_model(resolved, context, model)
     share_statistics(model, recipe, world, device)
-    forward, apart = share_gradients(model, world)
+    forward, no_sync = share_gradients(model, world)
     optimizer = recipe_optimizer(resolved, model, streams)
     scaler = torch.amp.GradScaler(device.type) if recipe.precision.dtype == "fp16" else None
     store, sample = store.taking(
@@ -132,7 +132,7 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         sample=sample,
         batch=[build(context) for build in builders(resolved, "batch")],
         loss=build_loss(resolved, context),
-        update=build_update(resolved, context, Update(model, optimizer, scaler=scaler, apart=apart)),
+        update=build_update(resolved, context, Update(model, optimizer, scaler=scaler, no_sync=no_sync)),
         average=next((build(context, model) for build in builders(resolved, "average")), None),
         predict=build_predict(resolved, context),
         autocast=build_autocast(recipe, device),

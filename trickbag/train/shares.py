@@ -60,11 +60,11 @@ def share_statistics(model: nn.Module, recipe: Recipe, world: World, device: tor
         synchronise_statistics(model, world, device)
 
 
-Apart = Callable[[], AbstractContextManager[None]]
+NoSync = Callable[[], AbstractContextManager[None]]
 
 
-def share_gradients(model: nn.Module, world: World) -> tuple[nn.Module, Apart]:
-    """The network whose backward pass leaves the mean gradient of all processes, and how to put that off.
+def share_gradients(model: nn.Module, world: World) -> tuple[nn.Module, NoSync]:
+    """The network whose backward pass leaves the mean gradient of all processes, and DDP's way to put that off.
 
     Within the context backward passes add up gradients of this process alone, until one outside of it.
     """

@@ -23,7 +23,7 @@ class Watch:
     """What looks at a run from outside: when to save, when to stop, whom to tell.
 
     `on_step` hears the steps done and what percentage of the epoch so far was spent waiting for images.
-    Processes that train one run together name the same checkpoint, which the one that leads reads and writes; each
+    Processes that train one run together name the same checkpoint, which rank 0 reads and writes; each
     may ask to stop.
     """
 
