@@ -15,34 +15,39 @@ from trickbag.train.feed import Fed, epoch_order, feed, training_batch
 from trickbag.train.seams import Batch, set_lr
 from trickbag.train.session import Session
 from trickbag.train.shares import order_buckets
-from trickbag.train.watch import Outcome, Watch
+from trickbag.train.watch import Outcome, Stopped, Watch
 
 
 def train(session: Session, watch: Watch | None = None) -> Outcome:
     """Train to the last step, from the checkpoint where there is one, and evaluate.
 
-    When `watch.stop` turns true the state is saved and the outcome is `interrupted`.
+    When `watch.stop` turns true, while training or evaluating, the state is saved and the outcome is `interrupted`.
     """
     watch = watch or Watch()
     world, path = session.world, watch.checkpoint
     if path is not None and world.any_rank(world.is_rank_zero and path.exists())[0]:
         load_checkpoint(session, path, watch.other_devices)
-    while len(session.rows) < session.recipe.budget.epochs:
-        if not train_epoch(session, watch):
-            return Outcome("interrupted")
-        row = close_epoch(session)
-        watch.on_epoch(row)
-        if row.loss is None:
-            return Outcome("diverged")
-        session.loss_sum.zero_()
-    test = evaluate_on(session, "test") if len(session.resolved.images.test_labels) else None
+    try:
+        while len(session.rows) < session.recipe.budget.epochs:
+            train_epoch(session, watch)
+            row = close_epoch(session, watch)
+            watch.on_epoch(row)
+            if row.loss is None:
+                return Outcome("diverged")
+        tested = len(session.resolved.images.test_labels) > 0
+        test = evaluate_on(session, "test", watch) if tested else None
+    except Stopped:
+        save(session, watch)
+        return Outcome("interrupted")
     return Outcome("done", session.validation, test)
 
 
-def train_epoch(session: Session, watch: Watch) -> bool:
-    """Train to the end of the epoch under way; False if stopped before."""
+def train_epoch(session: Session, watch: Watch) -> None:
+    """Train to the end of the epoch under way, of which a run that goes on may have done any part, all included."""
     epoch = len(session.rows)
     done = session.step - epoch * session.resolved.steps_per_epoch
+    if done == 0:
+        session.loss_sum.zero_()
     session.model.train()
     session.clock.start()
     order = epoch_order(session, epoch)[done:]
@@ -53,16 +58,26 @@ def train_epoch(session: Session, watch: Watch) -> bool:
         watch.on_step(session.step, session.clock.waited())
         due = session.world.is_rank_zero and perf_counter() - session.saved > watch.checkpoint_seconds
         stopped, due = session.world.any_rank(watch.stop(), due)
-        if watch.checkpoint and (stopped or due):
+        if stopped or due:
             session.clock.pause()
-            save_checkpoint(session, watch.checkpoint)
-            watch.on_saved()
-            session.saved = perf_counter()
+            if stopped:
+                raise Stopped
+            save(session, watch)
             session.clock.start()
-        if stopped:
-            return False
     session.clock.pause()
-    return True
+
+
+def save(session: Session, watch: Watch) -> None:
+    """Write the checkpoint, if one is wanted.
+
+    An epoch of which an evaluation is under way, that of the test images included, is not yet closed there: a run
+    that goes on evaluates it from the beginning.
+    """
+    if watch.checkpoint:
+        del session.rows[(session.step - 1) // session.resolved.steps_per_epoch :]
+        save_checkpoint(session, watch.checkpoint)
+        watch.on_saved()
+    session.saved = perf_counter()
 
 
 def train_step(session: Session, fed: Fed) -> None:
@@ -77,6 +92,7 @@ def train_step(session: Session, fed: Fed) -> None:
     average_statistics(session.model, session.world)
     if session.average:
         session.average.update(session.model, session.step)
+        session.evaluated = None
 
 
 def mixed(session: Session, batch: Batch) -> Batch:
@@ -108,11 +124,11 @@ def loss_of(session: Session, batch: Batch) -> Tensor:
         return session.loss(batch._replace(outputs=outputs, auxiliary=tuple(auxiliary)))
 
 
-def close_epoch(session: Session) -> EpochRow:
+def close_epoch(session: Session, watch: Watch) -> EpochRow:
     """Evaluate where the recipe says so, and note the epoch's row."""
     budget, resolved = session.recipe.budget, session.resolved
     wanted = session.step == resolved.total_steps or budget.evaluate == "every_epoch"
-    session.validation = evaluate_on(session, "validation") if wanted else None
+    session.validation = evaluate_on(session, "validation", watch) if wanted else None
     loss = session.world.all_reduce(session.loss_sum).item() / session.world.size / resolved.steps_per_epoch
     speed, waiting = session.clock.lap(budget.batch_size)
     row = EpochRow(

@@ -72,6 +72,7 @@ class Session:
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
     buckets_ordered: bool = True  # whether the exchange of gradients has the order that it keeps
     rows: list[EpochRow] = field(default_factory=list)
+    evaluated: nn.Module | None = None  # the average as it was last evaluated, where no step followed
     validation: Bits | None = None  # of the last epoch, where it was evaluated
     resumed: int = 0
     saved: float = field(default_factory=perf_counter)  # when the last checkpoint was written
