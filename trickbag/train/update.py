@@ -59,7 +59,7 @@ class Update:
             self.scaler.unscale_(self.optimizer)
         for change in self.before:
             change()
-        if self.scaler:
+        if self.scaler:  # all processes leave out the same steps: an overflow is there after the exchange too
             self.scaler.step(self.optimizer)
             self.scaler.update()
         else:
