@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from tests.answering_worker import tell_gpus
 from tests.command_line import ROOT, trickbag, trickbag_process
@@ -24,13 +25,13 @@ from trickbag.records.run import RunRecord, read_bits, read_run
 from trickbag.run.devices import check_devices, gpu_groups, shares
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.engines.local import LocalEngine
-from trickbag.run.launch import judged
+from trickbag.run.launch import judged, own_ends
 from trickbag.run.team import LOST
 from trickbag.study import Study
 
 GENEROUS = 240.0  # seconds
 SMALL = ["data.limit=320", "model.channels=[8,8,8]", "budget.evaluate=last_epoch", "machine.device=cpu"]
-LONG = ["train", "digits_baseline", *SMALL, "budget.epochs=60", "machine.checkpoint_seconds=0"]
+LONG = ["train", "digits_baseline", *SMALL, "budget.epochs=40", "machine.checkpoint_seconds=0"]
 
 
 def numbers(out: Path) -> tuple[object, ...]:
@@ -138,13 +139,24 @@ def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
         ({1: 1, 0: LOST}, 1, ""),
         ({0: 130, 1: -15}, 130, ""),
         ({1: -9, 0: LOST}, 1, "a process of the run died (exit code -9)"),
-        ({1: -11, 0: -15}, 1, "a process of the run died (exit code -11)"),
+        ({0: -15, 1: -11}, 1, "a process of the run died (exit code -11)"),
+        ({0: LOST, 2: -15}, 1, "lost the other processes of this run (no answer for 20 s)"),
         ({0: LOST, 1: LOST}, 1, "lost the other processes of this run (no answer for 20 s)"),
     ],
 )
 def test_one_exit_code_and_one_line_for_all(codes: dict[int, int], code: int, words: str) -> None:
     launched = judged(codes, 20.0, lambda code: False)
     assert (launched.code, launched.trouble) == (code, words)
+
+
+def test_a_process_that_torch_killed_did_not_die_by_itself() -> None:
+    """The first has lost the others, one of which hangs: torch, asked to end it, kills it half a minute later."""
+    codes = {0: (LOST, 100), 1: (-9, 131), 2: (-15, 101)}
+    failures = {}
+    for rank, (code, seconds) in codes.items():
+        failures[rank] = ProcessFailure(local_rank=rank, pid=1, exitcode=code, error_file=os.devnull)
+        failures[rank].timestamp = seconds
+    assert own_ends(failures) == {0: LOST, 2: -15}
 
 
 def test_a_process_killed_for_want_of_memory_is_named() -> None:

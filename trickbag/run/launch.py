@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from threading import Event, Thread
 from typing import Literal
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from trickbag.recipe import Machine
@@ -20,6 +21,7 @@ from trickbag.run.engines.oom import OomWatch
 from trickbag.run.team import LAUNCH, LOST, STOP, LostError
 
 POLL_SECONDS = 0.2  # between two looks at whether to stop
+OWN_SECONDS = 15  # after the first failure; torch kills what is left after 30
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,20 @@ def launch(
                 elastic_launch(_config(machine, name), sys.executable)("-m", *words)
                 codes = {0: 0}
             except ChildFailedError as error:
-                first = sorted(error.failures.items(), key=lambda item: item[1].timestamp)
-                codes = {rank: failure.exitcode for rank, failure in first}
+                codes = own_ends(error.failures)
         return judged(codes, machine.patience_seconds, memory.explains)
+
+
+def own_ends(failures: Mapping[int, ProcessFailure]) -> dict[int, int]:
+    """Exit codes of the processes that ended by themselves, the earliest first.
+
+    Once one has failed torch asks the others to end, and kills those that do not: that is no death of their own.
+    """
+    first = min(failure.timestamp for failure in failures.values())
+    own = [
+        (f.timestamp, rank, f.exitcode) for rank, f in failures.items() if f.timestamp < first + OWN_SECONDS
+    ]
+    return {rank: code for _, rank, code in sorted(own)}
 
 
 def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool]) -> Launched:
@@ -62,6 +75,7 @@ def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool
     """
     ends = list(codes.values())
     spoken, died = [code for code in ends if code in (1, 2)], [code for code in ends if code < 0]
+    died.sort(key=lambda code: code == -signal.SIGTERM)  # by which torch ends those that have only just begun
     if spoken:
         return Launched(spoken[0])
     if 130 in ends:
@@ -69,10 +83,10 @@ def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool
     if died and full(died[0]):
         words = "the kernel killed a process of the run, since the machine's memory was full"
         return Launched(1, words, "out_of_memory")
+    if LOST in ends and set(died) <= {-signal.SIGTERM}:
+        return Launched(1, str(LostError(patience, "timed out")))
     if died:
         return Launched(1, f"a process of the run died (exit code {died[0]})")
-    if LOST in ends:
-        return Launched(1, str(LostError(patience, "timed out")))
     return Launched(max(ends, default=0))
 
 
