@@ -20,8 +20,7 @@ from step import RESULTS
 
 from trickbag.lab import freeze
 from trickbag.records.chain import read_plan
-from trickbag.records.run import read_run
-from trickbag.run.state import seconds_of
+from trickbag.records.run import read_ending
 from trickbag.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -49,8 +48,8 @@ def measure(folder: Path, engine: str, workers: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "trickbag", "run", str(folder), *words]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     wall = perf_counter() - started
-    records = [read_run(folder / "runs" / run.id) for run in read_plan(folder).plan().runs]
-    seconds = [seconds_of(record) for record in records if record and record.status == "done"]
+    records = [read_ending(folder / "runs" / run.id) for run in read_plan(folder).plan().runs]
+    seconds = [record.seconds for record in records if record and record.status == "done"]
     ideal = sum(seconds) / workers
     return {"engine": engine, "runs": len(seconds), "wall": wall, "ideal": ideal, "over": wall / ideal - 1}
 
@@ -61,7 +60,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", default=["local", "ray"])
     parser.add_argument("--arms", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=6, help="sized so that a run takes about a second")
+    parser.add_argument("--epochs", type=int, default=4, help="sized so that a run takes about a second")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=RESULTS / "engines.json")
     asked = parser.parse_args()

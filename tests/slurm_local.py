@@ -8,7 +8,7 @@ from typing import Any
 
 import submitit
 
-from trickbag.run.engines.slurm_cluster import Jobs, Seen
+from trickbag.run.engines.on_slurm.cluster import Jobs, Seen
 
 
 class LocalCluster:

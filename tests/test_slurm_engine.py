@@ -26,9 +26,9 @@ from trickbag.records.run import RUN, RunRecord, read_bits, write_run
 from trickbag.run import driver
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Job
-from trickbag.run.engines.slurm import OVER, SlurmEngine
-from trickbag.run.engines.slurm_cluster import Jobs, Seen, asked_for, read_queue
-from trickbag.run.engines.slurm_job import StudyJob
+from trickbag.run.engines.on_slurm.cluster import Jobs, Seen, asked_for, read_queue
+from trickbag.run.engines.on_slurm.engine import OVER, SlurmEngine
+from trickbag.run.engines.on_slurm.job import StudyJob
 from trickbag.run.execute import execute
 from trickbag.run.state import State
 

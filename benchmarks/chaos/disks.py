@@ -86,8 +86,8 @@ def _kib(folder: Path) -> int:
 
 
 def _ending(trial: Trial, code: int) -> str:
-    """How a command ended by itself: with exit code 1 and a line that says why, or it is wrong."""
+    """How a command ended by itself: with exit code 1 and a line that says why and where, or it is wrong."""
     last = trial.output.read_text().strip().splitlines()[-1]
-    if code != 1 or not last.startswith("trickbag: "):
+    if code != 1 or not last.startswith("trickbag: ") or str(trial.folder) not in last:
         trial.wrong.append(f"the command ended with exit code {code} and said: {last}")
     return f"exit code {code}, {last}"

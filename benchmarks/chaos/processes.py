@@ -1,5 +1,6 @@
 """Processes as Linux shows them: who belongs to a command, who holds a lock, who stands still."""
 
+import atexit
 import os
 import re
 import signal
@@ -29,7 +30,7 @@ class Command:
                 start_new_session=True,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
-        self.started = time.perf_counter()
+        atexit.register(self.process.kill)  # nothing goes on once we are interrupted
 
     def alive(self) -> bool:
         """Whether the driver is still there."""

@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trickbag.errors import InputError
@@ -34,7 +34,8 @@ def study_lock(folder: Path) -> Iterator[None]:
             with beating(path):
                 yield
         finally:
-            file.truncate(0)
+            with suppress(OSError):  # a disk that refuses is said by whoever had to keep something there
+                file.truncate(0)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from trickbag.run.engines.engine import Engine, Job
 from trickbag.run.engines.local import LocalEngine, workers
 from trickbag.run.engines.on_ray.engine import RayEngine
-from trickbag.run.engines.slurm import SlurmEngine
+from trickbag.run.engines.on_slurm.engine import SlurmEngine
 
 
 def make_engine(job: Job) -> Engine:

@@ -11,9 +11,9 @@ from pathlib import Path
 from trickbag.errors import DiskError, InputError
 from trickbag.records.run import RUN
 from trickbag.run.engines.engine import Ended, Job
-from trickbag.run.engines.slurm_cluster import ARRAY, Cluster, Jobs, Seen, Slurm
-from trickbag.run.engines.slurm_job import StudyJob
-from trickbag.run.engines.slurm_notes import JobNotes, Place
+from trickbag.run.engines.on_slurm.cluster import ARRAY, Cluster, Jobs, Seen, Slurm
+from trickbag.run.engines.on_slurm.job import StudyJob
+from trickbag.run.engines.on_slurm.notes import JobNotes, Place
 
 POLL_SECONDS = 5.0  # between two questions to SLURM's controller, which serves others too
 STOP_SECONDS = 10.0  # a job writes its checkpoint within a step; after this it is cancelled
