@@ -112,6 +112,7 @@ def test_gpus_are_shared_out_in_groups(
     assert gpu_groups(visible, count, devices) == groups
 
 
+@pytest.mark.slow
 def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
     engine = LocalEngine(2, tell_gpus, gpus=["4", "7"])
     try:
