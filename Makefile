@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test test-slow fuzz check bench aa gates clean
+.PHONY: demo test test-slow fuzz check bench aa gates chaos slurm-test clean
 
 demo: .venv/ready
 	$(BIN)/trickbag demo --out demo
@@ -12,6 +12,9 @@ test: .venv/ready  # files stay together, so that what their tests share is made
 
 test-slow: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow
+
+slurm-test: .venv/ready  # installs Debian's slurm-wlm and munge, and starts them: needs root
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/slurm/on_one_node.py
 
 fuzz: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py
@@ -27,11 +30,15 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/augment.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/freed_memory.py
+	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
 
 gates: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gates
+
+chaos: .venv/ready  # full disks and read-only file systems need root
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.chaos
 
 aa: .venv/ready
 	$(BIN)/trickbag study digits_aa --out aa

@@ -12,7 +12,7 @@ ATTACK = "<script>alert(1)</script>"
 POISON = ATTACK + "|`[x](javascript:alert(1)) \\input{x} $1$ a_b% \x1b[31m\ufffe\u202e"
 FIXED = {*get_args(Verdict), *get_args(TimeVerdict), *get_args(PhaseName)}
 FIXED |= {"T0", "T1", "main_effect", "interaction", "shapley"}
-VOID = {"meta", "br", "img", "link", "hr", "input"}
+VOID = {"meta", "br", "img", "link", "hr", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -24,6 +24,7 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: list[tuple[str, str, str]] = []
         self.texts: list[str] = []
+        self.glued = False  # a place where a word may be broken is none between words
         self.feed(html)
         self.close()
         assert self.open == []
@@ -32,6 +33,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self.glued = tag == "wbr"
         if tag not in VOID:
             self.open.append(tag)
 
@@ -44,7 +46,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] != "style":
-            self.texts.append(data)
+            self.texts.append(self.texts.pop() + data if self.glued else data)
+            self.glued = False
 
 
 def poisoned(value: Any) -> Any:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from command_line import trickbag
 from PIL import Image
+from report_page import Page
+from report_studies import everything
 from rich.console import Console
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from study_records import by_seed, complete, freeze, plan_of
@@ -18,6 +20,7 @@ from trickbag.cli.classes import print_classes
 from trickbag.recipe import Machine
 from trickbag.records.run import ClassAccuracy, RunRecord, read_bits, read_run, write_run
 from trickbag.report.html import render_html
+from trickbag.report.latex import render_latex
 from trickbag.report.markdown import render_markdown
 from trickbag.report.terminal import print_verdicts
 from trickbag.train import class_accuracy, is_imbalanced
@@ -117,9 +120,18 @@ def test_reports_show_it_where_records_have_it(tmp_path: Path, imbalanced: bool)
     assert results.arms[0].mean == pytest.approx(93)
     stream = io.StringIO()
     print_verdicts(results, Console(file=stream, width=100))
-    pages = [render_html(results), render_markdown(results), stream.getvalue()]
+    pages = [render_html(results), render_markdown(results), render_latex(results), stream.getvalue()]
     assert all(("61.25" in page and "61.00" in page) == imbalanced for page in pages)
     assert all(("alanced" in page) == imbalanced for page in pages)
     with (folder / "results.csv").open() as file:
         found = {(row["arm"], row["seed"]): row["balanced"] for row in csv.DictReader(file)}
     assert found["arm", "2"] == (str(60.75 + 2 / 6) if imbalanced else "")
+
+
+def test_the_page_shows_it_of_screened_arms_too() -> None:
+    """Values made up here, one for each arm."""
+    results = everything()
+    told = [arm.model_copy(update={"balanced_mean": 41.25 + i}) for i, arm in enumerate(results.arms)]
+    page = Page(render_html(results.model_copy(update={"arms": tuple(told)}))).text
+    screened = page[page.index("Dropped at screening") : page.index("Effect on accuracy", 3000)]
+    assert [f"balanced {arm.balanced_mean:.2f}" in screened for arm in told] == [arm.selected for arm in told]

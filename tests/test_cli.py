@@ -259,3 +259,14 @@ main.main()
 """
     done = subprocess.run([sys.executable, "-c", script], timeout=120)
     assert done.returncode == 130
+
+
+@pytest.mark.parametrize("words", [("show", "trick", "mixup"), ("list", "tricks")])
+def test_a_reader_that_leaves_ends_the_command_quietly(words: tuple[str, ...]) -> None:
+    """As behind `| head`: 141 is what a shell says of a process that SIGPIPE ended."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        command = [sys.executable, "-m", "trickbag", *words]
+        done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -1,19 +1,20 @@
 """Decoding and resizing single images, against PIL and torchvision."""
 
 import io
-import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image, ImageOps
 from torchvision.transforms.v2 import functional as reference
 
-from trickbag.data.decoding.decode import MAX_PIXELS, MAX_SCANS, decode
-from trickbag.data.decoding.jpeg import strip
+from trickbag.data.decoding.decode import MAX_PIXELS, MAX_SCANS, decode, decode_part
+from trickbag.data.decoding.jpeg import cutout, with_borders
 from trickbag.data.decoding.resize import fitted
+from trickbag.data.prepare import Reencoding
 from trickbag.errors import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -81,7 +82,8 @@ def test_the_exif_orientation_is_applied_when_asked_for_as_pil_does(kind, orient
     image = Image.open(io.BytesIO(data))
     expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     np.testing.assert_array_equal(decode(data, "x", upright=True), expected)
-    np.testing.assert_array_equal(decode(data, "x", upright=True, rows=(1, 3)), expected[1:3])
+    box = (1, 2, 3, 4)
+    np.testing.assert_array_equal(decode_part(data, "x", box, upright=True).pixels, inside(expected, box))
     np.testing.assert_array_equal(decode(data, "x"), by_pil(data))
 
 
@@ -94,53 +96,138 @@ def test_an_image_one_pixel_wide_or_high_can_be_turned_and_resized(orientation, 
     assert fitted(decode(data, "x", upright=True), 8, 8).shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-@pytest.mark.parametrize("height", [64, 101])
-@pytest.mark.parametrize("marked", [False, True])
-def test_some_rows_alone_have_the_pixels_of_the_whole(mode, subsampling, height, marked):
-    noise = Image.fromarray(RANDOM.integers(0, 256, (height, 50, 3), dtype=np.uint8)).convert(mode)
-    marks = {"restart_marker_rows": 1} if marked else {}
-    data = encoded(noise, subsampling=subsampling, **marks)
-    whole, spared = by_pil(data), 0
-    for top, bottom in itertools.combinations(range(0, height + 1, 3), 2):
-        pixels = decode(data, "x", rows=(top, bottom))
-        np.testing.assert_array_equal(pixels, whole[top:bottom])
-        part = strip(data, top, bottom)
-        spared += part is not None and part.top > 0
-    assert bool(spared) is marked  # without restart markers only the rows below can be left out
+def inside(pixels, box):
+    """The box (top, left, height, width) of an image."""
+    top, left, height, width = box
+    return pixels[top : top + height, left : left + width]
 
 
-def test_the_upper_rows_of_real_photographs(shared_data):
+def check_box(data, whole, box):
+    """A box has the pixels of PIL's whole, as has what is cut out for it, by itself; returns what is cut out."""
+    part, cut = decode_part(data, "x", box), cutout(data, box)
+    assert part.size == whole.shape[:2]
+    np.testing.assert_array_equal(part.pixels, inside(whole, box))
+    if cut:  # would PIL have to help, where the decoder warns of something, nothing would be spared
+        pixels = simplejpeg.decode_jpeg(cut.data, "RGB", strict=cut.whole)
+        moved = (box[0] - cut.top, box[1] - cut.left, *box[2:])
+        np.testing.assert_array_equal(inside(pixels, moved), inside(whole, box))
+    return cut
+
+
+def random_box(height, width):
+    """A box inside an image."""
+    (top, bottom), (left, right) = (
+        sorted(RANDOM.integers(0, side + 1, 2).tolist()) for side in (height, width)
+    )
+    return top, left, bottom - top, right - left
+
+
+MARKS = {
+    "none": {},
+    "rows": {"restart_marker_rows": 1},
+    "blocks": {"restart_marker_blocks": 1},
+    "pairs": {"restart_marker_blocks": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "subsampling"), [("RGB", "4:4:4"), ("RGB", "4:2:2"), ("RGB", "4:2:0"), ("L", "4:4:4")]
+)
+@pytest.mark.parametrize("marks", MARKS)
+def test_a_box_alone_has_the_pixels_of_the_whole(mode, subsampling, marks):
+    spared = {"below": 0, "above": 0, "left": 0, "right": 0}
+    # a last block of 3 or 4 columns alone would be too narrow for its colours to be interpolated
+    for height, width in ((64, 64), (101, 51), (33, 52), (50, 17), (20, 99), (70, 3)):
+        noise = Image.fromarray(RANDOM.integers(0, 256, (height, width, 3), dtype=np.uint8)).convert(mode)
+        data = encoded(noise, subsampling=subsampling, **MARKS[marks])
+        for file in (data, with_borders(data)):
+            whole = by_pil(file)
+            last = [(0, left, 5, 1) for left in range(max(0, width - 4), width)]
+            for box in last + [random_box(height, width) for _ in range(20)]:
+                cut = check_box(file, whole, box)
+                if cut:
+                    rows, columns = simplejpeg.decode_jpeg_header(cut.data)[:2]
+                    spared["above"] += cut.top > 0
+                    spared["left"] += cut.left > 0
+                    spared["below"] += cut.top + rows < height
+                    spared["right"] += cut.left + columns < width
+    beside = marks in ("blocks", "pairs")  # without restart markers only the rows below can be left out
+    expected = {"below": True, "above": marks != "none", "left": beside, "right": beside}
+    assert {side: count > 0 for side, count in spared.items()} == expected
+
+
+def test_boxes_of_real_photographs(shared_data):
     for path in samples(shared_data):
         data = path.read_bytes()
         whole = by_pil(data)
-        for bottom in RANDOM.integers(1, len(whole) + 1, 2).tolist():
-            np.testing.assert_array_equal(decode(data, str(path), rows=(0, bottom)), whole[:bottom])
+        for _ in range(2):
+            check_box(data, whole, random_box(*whole.shape[:2]))
 
 
-def test_rows_that_are_not_there_are_not_returned():
-    assert decode(encoded(photo(20, 20), restart_marker_rows=1), "x", rows=(10, 40)).shape == (10, 20, 3)
-    assert decode(encoded(photo(20, 20)), "x", rows=(50, 60)).shape == (0, 20, 3)
+def test_boxes_of_prepared_photographs(shared_data):
+    spared = 0
+    for path in samples(shared_data)[::2]:
+        data = Reencoding(200)(path.read_bytes(), str(path))
+        whole = by_pil(data)
+        for _ in range(4):
+            cut = check_box(data, whole, random_box(*whole.shape[:2]))
+            spared += cut is not None and cut.left > 0
+    assert spared > 40
+
+
+def test_what_is_not_there_is_not_returned():
+    for data in (encoded(photo(20, 20), restart_marker_rows=1), encoded(photo(20, 20))):
+        assert decode_part(data, "x", (10, 5, 30, 30)).pixels.shape == (10, 15, 3)
+        assert decode_part(data, "x", (50, 50, 10, 10)).pixels.shape == (0, 0, 3)
+        assert decode_part(data, "x", (10, 5, 30, 30)).size == (20, 20)
 
 
 def test_only_the_whole_is_read_where_rows_do_not_follow_one_another_or_the_end_is_missing():
-    image = photo(200, 200)
-    assert strip(encoded(image), 0, 10) is not None
-    assert strip(encoded(image, progressive=True), 0, 10) is None
-    assert strip(encoded(image)[:-2], 0, 10) is None
-    assert strip(encoded(image, "PNG"), 0, 10) is None
-    assert strip(b"\xff\xd8\xff\xd9", 0, 10) is None
+    image, box = photo(200, 200), (0, 0, 10, 10)
+    assert cutout(encoded(image), box) is not None
+    assert cutout(encoded(image, progressive=True), box) is None
+    assert cutout(encoded(image)[:-2], box) is None
+    assert cutout(encoded(image, "PNG"), box) is None
+    assert cutout(b"\xff\xd8\xff\xd9", box) is None
     with pytest.raises(InputError, match="x: the image cannot be read"):
-        decode(encoded(image)[:-2], "x", rows=(0, 10))
+        decode_part(encoded(image)[:-2], "x", box)
 
 
-def test_a_file_that_lacks_one_of_its_restart_markers_is_read_as_a_whole():
-    data = encoded(photo(64, 64), restart_marker_rows=1, subsampling="4:2:0")
+@pytest.mark.parametrize("marks", ["rows", "blocks"])
+def test_a_file_that_lacks_one_of_its_restart_markers_is_read_as_a_whole(marks):
+    data = encoded(photo(64, 64), subsampling="4:2:0", **MARKS[marks])
     at = data.index(b"\xff\xd1")
     damaged = data[:at] + data[at + 2 :]
-    assert strip(data, 20, 30) is not None
-    assert strip(damaged, 20, 30) is None
+    for file, spared in ((data, True), (damaged, False)):
+        assert (cutout(file, (20, 20, 10, 10)) is not None) == spared
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_places_of_markers_that_are_told_wrongly_are_not_believed(mode):
+    data = with_borders(encoded(photo(90, 80, mode), subsampling="4:2:0", restart_marker_blocks=1))
+    whole, box = by_pil(data), (20, 20, 30, 30)
+    start = data.index(b"trickbag\0") - 2  # of the segment's length
+    end = start + int.from_bytes(data[start : start + 2], "big")
+    assert check_box(data, whole, box) is not None
+    believed = 0
+    for _ in range(200):
+        broken = bytearray(data)
+        for at in RANDOM.choice(np.arange(start + 11, end), RANDOM.integers(1, 4), replace=False):
+            broken[at] ^= RANDOM.integers(1, 256)
+        believed += cutout(bytes(broken), box) is not None
+        np.testing.assert_array_equal(decode_part(bytes(broken), "x", box).pixels, inside(whole, box))
+    assert believed < 5  # one in 256 may find the right number; the decoder then finds the blocks wrong
+    for cut in (1, 2, 7):  # a segment too short for the image
+        less = (
+            data[:start] + (end - start - cut).to_bytes(2, "big") + data[start + 2 : end - cut] + data[end:]
+        )
+        assert check_box(less, whole, box) is None
+
+
+def test_places_of_markers_are_told_only_where_there_are_some_and_they_fit():
+    noise = Image.fromarray(RANDOM.integers(0, 256, (200, 300, 3), dtype=np.uint8))
+    for data in (encoded(photo()), encoded(noise, restart_marker_blocks=1, quality=95), b"no JPEG"):
+        assert with_borders(data) == data
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM"])
@@ -219,7 +306,7 @@ def test_changed_bytes_give_pixels_or_one_line(kind):
 def attempt(data):
     """What decoding says; empty where it gives pixels."""
     try:
-        pixels = decode(data, "x", rows=20, upright=bool(RANDOM.integers(2)))
+        pixels = decode_part(data, "x", (3, 5, 20, 30), upright=bool(RANDOM.integers(2))).pixels
     except InputError as error:
         return str(error)
     assert pixels.dtype == np.uint8

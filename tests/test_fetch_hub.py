@@ -244,7 +244,9 @@ def test_no_network_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with running() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
-    assert "the hub cannot be asked: " in fails("hub:owner/name", tmp_path / "new")
+    said = fails("hub:owner/name", tmp_path / "new")
+    assert "the hub cannot be reached (" in said
+    assert said.endswith("check that this machine is online, and say the same again")
 
 
 def test_free_space_is_looked_at_first(hub, tmp_path, monkeypatch):

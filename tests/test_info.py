@@ -175,6 +175,30 @@ def test_tiles_keep_shape_and_pixels() -> None:
     assert contact_sheet.fitted(np.zeros((1, 5000, 3), np.uint8)).size == (contact_sheet.TILE, 1)
 
 
+def test_a_data_set_smaller_than_the_batch_is_shown(small: Recipe, machine: Machine, tmp_path: Path) -> None:
+    """Nothing is trained, so that a batch is never full is no reason to refuse."""
+    (tmp_path / "mine.yaml").write_text(apply(small, {"data.limit": 40, "budget.batch_size": 64}).yaml())
+    words = (
+        "digits",
+        tmp_path / "mine.yaml",
+        f"machine.cache={machine.cache}",
+        "--out",
+        tmp_path / "sheet.png",
+    )
+    run(*words)
+    assert size_of(tmp_path / "sheet.png")[0] > 3 * contact_sheet.TILE  # plain, and two epochs
+
+
+def test_a_caption_of_two_lines_has_room_for_both() -> None:
+    def height(caption: str) -> int:
+        tile = contact_sheet.Tile(np.zeros((8, 8, 3), np.uint8), caption)
+        return contact_sheet.draw_sheet("", "", [contact_sheet.Block("", "", [""], [[tile]])]).height
+
+    line = height("60% sunflower") - height("")
+    assert line > contact_sheet.SMALL
+    assert height("60% sunflower\n40% daisy") == height("") + 2 * line
+
+
 @pytest.mark.parametrize("text", ["crème brûlée · 12 …", "猫", "x" * 500, "", "a\nb"])
 def test_any_text_can_be_drawn(text: str) -> None:
     tile = contact_sheet.Tile(np.zeros((8, 8, 3), np.uint8), text)

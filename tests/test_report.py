@@ -213,3 +213,10 @@ def test_long_names_fold_where_they_may_be_broken() -> None:
     assert folded("reduce_on_plateau", 16) == "reduce_on_\nplateau"
     assert folded("large_batch+linear_scaling+warmup", 16) == "large_batch+\nlinear_scaling+\nwarmup"
     assert folded("averylongnamewithoutany", 8) == "averylongnamewithoutany"  # the table folds it anywhere
+
+
+def test_long_names_may_be_broken_between_their_words() -> None:
+    specs = (("large_batch+linear_scaling", "undecided", 0.1, 0.3, {"curve": ()}),)
+    page = render_html(study("long", {"digits": (96.0, specs)}, 0.5, 3, 2, "-"))
+    assert '<td class="name">large_<wbr>batch+<wbr>linear_<wbr>scaling' in page
+    assert "large_batch+linear_scaling" in Page(page).text

@@ -249,6 +249,32 @@ def test_two_averages_are_refused(small: Recipe, machine: Machine) -> None:
         resolve(apply(small, {"average.ema": {}, "average.swa": {}}), machine)
 
 
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        (
+            {"batch.mixup": {}, "batch.cutmix": {}},
+            "batch: mixup and cutmix exclude each other; name one of them",
+        ),
+        (
+            {"sample.augmix": {}, "sample.auto_augment": {}},
+            "sample: augmix and auto_augment exclude each other",
+        ),
+        ({"loss.label_smoothing": {"smoothing": 0}}, r"smoothing: input should be greater than 0"),
+        ({"step.lookahead": {"alpha": 0}}, r"alpha: input should be greater than 0"),
+        (
+            {"schedule.name": "step", "schedule.milestones": "1ep,2ep"},
+            r"schedule.milestones: a list is expected, written \[1ep,2ep\], found '1ep,2ep'",
+        ),
+    ],
+)
+def test_what_excludes_each_other_or_does_nothing_is_refused(
+    small: Recipe, machine: Machine, patch: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        resolve(apply(small, patch), machine)
+
+
 def test_an_average_that_never_begins_is_refused(small: Recipe, machine: Machine) -> None:
     with pytest.raises(InputError, match=r"average\.swa: from step .* nothing is averaged"):
         session(apply(small, {"average.swa": {"start": "100%"}}), machine)

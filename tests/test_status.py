@@ -16,8 +16,8 @@ from trickbag.errors import InputError
 from trickbag.records.files import now
 from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import EpochRow, Started, append_progress, write_started
-from trickbag.run import locks
-from trickbag.run.locks import LOCK, Holder, holder_of, run_lock, study_lock
+from trickbag.run.holder import Holder
+from trickbag.run.locks import LOCK, holder_of, run_lock, study_lock
 from trickbag.run.state import Tracker
 
 ROW = EpochRow(epoch=1, step=10, loss=1.0, lr=0.1, images_per_second=9.0, waiting=4.0)
@@ -167,7 +167,7 @@ def test_a_driver_on_another_host_is_seen_by_its_signs_of_life(
     finally:
         over.set()
         thread.join()
-    monkeypatch.setattr(locks, "SILENCE", 0.3)  # dead, then: nobody touches its note
+    monkeypatch.setattr("trickbag.run.holder.SILENCE", 0.3)  # dead, then: nobody touches its note
     with study_lock(tmp_path):
         holder = holder_of(tmp_path)
         assert holder is not None
@@ -184,7 +184,7 @@ def test_the_note_of_a_dead_driver_of_this_host_keeps_nobody_out(tmp_path: Path)
 
 
 def test_a_holder_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "BEAT", 0.01)
+    monkeypatch.setattr("trickbag.run.holder.BEAT", 0.01)
     beaten = threading.Event()
 
     def touch(path: Path) -> None:

@@ -1,7 +1,7 @@
 """Averaged weights: a second set beside the trained one, which is never swapped into the live network."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -59,10 +59,16 @@ class Swa(Average):
     are estimated anew by a pass over training images.
     """
 
-    def __init__(self, model: nn.Module, start: int, every: int) -> None:
-        """Nothing is averaged before `start`."""
+    def __init__(
+        self,
+        model: nn.Module,
+        start: int,
+        every: int,
+        agree: Callable[[nn.Module], None] = lambda network: None,
+    ) -> None:
+        """Nothing is averaged before `start`; `agree` makes one of what several processes have estimated."""
         super().__init__(AveragedModel(model))
-        self.start, self.every = start, every
+        self.start, self.every, self.agree = start, every, agree
 
     def update(self, model: nn.Module, step: int) -> None:
         """Take the weights in, at the end of every cycle."""
@@ -77,4 +83,5 @@ class Swa(Average):
         network: nn.Module = copy.deepcopy(self.averaged.module)
         with torch.no_grad():
             update_bn(batches, network)
+            self.agree(network)
         return network.eval()

@@ -7,7 +7,7 @@ from trickbag.analyze import analyze_study
 from trickbag.analyze.sealed import check_sealed
 from trickbag.data import held
 from trickbag.errors import InputError
-from trickbag.recipe import Data, Machine, parse_overrides, read_yaml, validate
+from trickbag.recipe import Data, Machine, parse_overrides, validate
 from trickbag.records.chain import PLAN, PlanFile, append_entry, read_plan, write_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan
@@ -16,6 +16,7 @@ from trickbag.records.run import RUN, RunRecord, read_run
 from trickbag.report.write import write_report
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.locks import study_lock
+from trickbag.run.machine import STUDY, machine_of, planned
 from trickbag.run.state import Show, Tracker
 from trickbag.study import (
     Study,
@@ -28,8 +29,6 @@ from trickbag.study import (
 )
 from trickbag.study.prospect import check_outlook, outlooks
 from trickbag.train.resolve import open_data
-
-STUDY = "study.yaml"
 
 
 def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -50,26 +49,12 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
     out.mkdir(parents=True, exist_ok=True)
     file = write_plan(out, plan)
     first, standing = file.entries[0].body["machine"], file.plan()
-    if any(plan.machine[name] not in (first[name], standing.machine[name]) for name in first):
+    known = [{"devices": 1} | machine for machine in (first, standing.machine)]
+    if any(({"devices": 1} | plan.machine)[name] not in (k[name] for k in known) for name in known[0]):
         as_planned(standing, study.machine)
     copy_own_files(plan, base, out)
     write_text(out / STUDY, self_contained(study, base))
     return standing
-
-
-def machine_of(folder: Path, words: Sequence[str] = ()) -> Machine:
-    """The machine block of a frozen study, with `machine.field=value` overrides.
-
-    On what the last digits depend, the plan has the say. InputError where no study was planned in `folder`.
-    """
-    plain = dict(read_yaml(planned(folder) / STUDY).get("machine", {}))
-    plain = {name: value for name, value in plain.items() if name not in ("device", "threads")}
-    for path, value in parse_overrides(words).items():
-        section, _, name = path.partition(".")
-        if section != "machine" or not name:
-            raise InputError(f"{path}: only machine.… can change once a study is planned")
-        plain[name] = value
-    return validate(Machine, plain, "machine")
 
 
 def held_images(plan: Plan, machine: Machine, base: Path) -> list[str]:
@@ -79,13 +64,6 @@ def held_images(plan: Plan, machine: Machine, base: Path) -> list[str]:
         data = next(arm.recipe["data"] for arm in plan.arms if arm.workload == workload.name)
         lines.append(f"{workload.name}: {held(open_data(validate(Data, data, 'data'), machine, base))}")
     return lines
-
-
-def planned(folder: Path) -> Path:
-    """The folder, which must be one of a planned study."""
-    if not (folder / STUDY).exists():
-        raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
-    return folder
 
 
 def run_phases(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from statistics import fmean, median, stdev
+from textwrap import shorten
 
 from trickbag.analyze.gather import ArmRuns
 from trickbag.records.plan import Arm, Plan
 from trickbag.records.result import CurvePoint, Summary
 from trickbag.records.run import RunRecord
+
+REASON = 300  # characters of why a run failed
 
 
 def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
@@ -17,7 +20,9 @@ def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
     steps = [1000 * t.train_seconds / t.train_steps for t in times if t.train_steps]
     top5 = [record.top5 for record in done if record.top5 is not None]
     balanced = [record.balanced for record in done if record.balanced is not None]
-    others = [record.status for record in records.values() if record.status not in ("done", "diverged")]
+    ended = [record for record in records.values() if record.status not in ("done", "diverged")]
+    others = [record.status for record in ended]
+    reasons = dict.fromkeys(shorten(record.message, REASON, placeholder=" …") for record in ended)
     return Summary(
         name=runs.arm.name,
         workload=runs.arm.workload,
@@ -31,6 +36,7 @@ def summarise(runs: ArmRuns, aliases: tuple[str, ...]) -> Summary:
         accuracy_by_seed=accuracy,
         diverged=sum(record.status == "diverged" for record in records.values()),
         failed={status: others.count(status) for status in sorted(set(others))},
+        reasons=tuple(filter(None, reasons)),
         unfinished=len(runs.planned) - len(records),
         step_milliseconds=median(steps) if steps else None,
         train_seconds=median(t.train_seconds for t in times) if times else None,

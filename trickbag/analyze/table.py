@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 
 from trickbag.analyze.gather import Evidence, percent
@@ -33,5 +34,17 @@ def run_table(evidence: Evidence, test_accuracy: Mapping[str, float]) -> str:
             row = {**dict(record), **timings, "run": run.id, "arm": run.arm}
             row |= {"role": roles.get((run.workload, run.arm)), "phase": phase.name, "look": phase.look}
             row |= {"top1": record.top1 if bits is None else percent(bits)}
-            writer.writerow({**row, "test_top1": test_accuracy.get(run.id)})
+            row |= {"test_top1": test_accuracy.get(run.id)}
+            writer.writerow({field: _no_formula(value) for field, value in row.items()})
     return text.getvalue()
+
+
+def _no_formula(value: object) -> object:
+    """A cell; text that a spreadsheet would compute gets an apostrophe before it, unless it is a name like +mixup."""
+    if (
+        isinstance(value, str)
+        and re.match(r"[=+\-@\t\r]", value)
+        and not re.fullmatch(r"[+-][\w .+-]*", value)
+    ):
+        return f"'{value}"
+    return value

@@ -34,7 +34,7 @@ def bar(console: Console) -> Iterator["Tell"]:
         yield Patience()
         return
     rate = _Rate(table_column=Column(no_wrap=True))
-    columns = (TextColumn("{task.description}"), BarColumn(12), rate, TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(12), rate, TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         tasks = dict[str, TaskID]()
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
 from rich.markup import escape
 
+from trickbag.cli.console import Console
 from trickbag.cli.show_schedule import show_schedule
 from trickbag.errors import InputError, unknown
 from trickbag.recipe import Trick, load_recipe, recipe_names

@@ -16,7 +16,7 @@ HEADLINE, TITLE, SMALL = 22, 16, 13  # font sizes
 
 
 class Tile(NamedTuple):
-    """An image, uint8 [H, W, 1 or 3], with a line under it; None leaves the place blank."""
+    """An image, uint8 [H, W, 1 or 3], with lines under it; None leaves the place blank."""
 
     pixels: NDArray[np.uint8] | None
     caption: str = ""
@@ -52,7 +52,7 @@ def _line(size: int) -> int:
 
 def _row_height(row: Sequence[Tile]) -> int:
     """Height of a row with its captions."""
-    return TILE + GAP + (_line(SMALL) if any(tile.caption for tile in row) else 0)
+    return TILE + GAP + _line(SMALL) * max(len(tile.caption.splitlines()) for tile in row)
 
 
 def _height(block: Block) -> int:
@@ -77,7 +77,9 @@ def _draw_block(sheet: Image.Image, draw: ImageDraw.ImageDraw, y: int, block: Bl
             else:
                 image = fitted(tile.pixels)
                 sheet.paste(image, (left + (TILE - image.width) // 2, y + (TILE - image.height) // 2))
-            _text(draw, y + TILE + 2, tile.caption, SMALL, FAINT, TILE + GAP // 2, left=left)
+            below = y + TILE + 2
+            for line in tile.caption.splitlines():
+                below = _text(draw, below, line, SMALL, FAINT, TILE + GAP // 2, left=left)
         y += _row_height(row)
     return y
 

@@ -34,6 +34,10 @@ class EpochLines:
         """How many images there are, and how they are held."""
         self._console.print(held, highlight=False, markup=False, soft_wrap=True)
 
+    def shares(self, words: str) -> None:
+        """How the processes that train together share every batch."""
+        self._console.print(words, highlight=False, markup=False, soft_wrap=True)
+
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
         self._console.print(f"{parameters:,} parameters, {total_steps:,} steps, on {device}", highlight=False)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from trickbag.cli.console import Console, say
 from trickbag.cli.data_fields import opened, parted
 from trickbag.cli.show_data import show_data
 from trickbag.errors import InputError
@@ -56,7 +56,7 @@ def info(
         return
     show_data(name, summary, images.size, statistics, Console())
     if images.left_out:
-        print(f" left out: {listed(images.left_out)}")
+        say(f" left out: {listed(images.left_out)}")
     if picture:
         print(f"contact sheet: {picture}")
 

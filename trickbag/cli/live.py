@@ -63,14 +63,14 @@ def state_table(state: State, eta: float | None) -> Group:
     for title in (["workload"] if several else []) + ["arm", "runs", "accuracy so far", ""]:
         table.add_column(title, justify="right" if title in ("runs", "accuracy so far") else "left")
     for arm in state.arms:
-        table.add_row(*([arm.workload] if several else []), *_cells(arm), _running(state, arm))
+        table.add_row(*([Text(arm.workload)] if several else []), *_cells(arm), _running(state, arm))
     return Group(head, table)
 
 
-def _cells(arm: ArmState) -> list[str]:
+def _cells(arm: ArmState) -> list[Text]:
     """Name, count and accuracy of an arm."""
     mean = "" if arm.mean is None else f"{arm.mean:.2f} %"
-    return [arm.name, f"{arm.done}/{arm.planned}", mean]
+    return [Text(arm.name), Text(f"{arm.done}/{arm.planned}"), Text(mean)]
 
 
 def _running(state: State, arm: ArmState) -> Text:

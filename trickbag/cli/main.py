@@ -2,6 +2,7 @@
 
 import functools
 import os
+import select
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import ParamSpec
 import typer
 
 from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
+from trickbag.cli.console import say
 from trickbag.errors import DiskError, InputError
 
 P = ParamSpec("P")
@@ -31,21 +33,44 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            try:
+                command(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
         except InputError as error:
-            print(f"trickbag: {error}", file=sys.stderr)
+            say(f"trickbag: {error}", sys.stderr)
             raise typer.Exit(2) from None
         except DiskError as error:
-            print(f"trickbag: {error}", file=sys.stderr)
+            say(f"trickbag: {error}", sys.stderr)
             raise typer.Exit(1) from None
         except OSError as error:
-            print(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+            if isinstance(error, BrokenPipeError) and _reader_left():
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(128 + signal.SIGPIPE) from None
+            say(f"trickbag: {error.filename or 'a file'}: {error.strerror or error}", sys.stderr)
             raise typer.Exit(2 if error.filename else 1) from None
         except KeyboardInterrupt:
             print("trickbag: stopped; the same command goes on from what is kept", file=sys.stderr)
             raise typer.Exit(130) from None
 
     return run
+
+
+@app.callback()
+@guarded
+def alone(context: typer.Context) -> None:
+    """Refuse torchrun for all but `train`: it would do the same work many times over."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # each process would print torch's warnings
+    if context.invoked_subcommand == "train":
+        return
+    if os.environ.get("RANK") != "0":
+        raise typer.Exit(2)
+    raise InputError(
+        f"{context.invoked_subcommand}: torchrun is for `trickbag train`; a study takes machine.devices=N, by which "
+        "each of its runs is trained on N devices"
+    )
 
 
 for command in (
@@ -80,6 +105,13 @@ def main() -> None:
         if stop.code == 130:
             _leave(130)
         raise
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads stdout any more, as behind `| head`."""
+    ask = select.poll()
+    ask.register(sys.stdout, 0)
+    return any(events & select.POLLERR for _, events in ask.poll(0))
 
 
 def _leave(code: int) -> None:

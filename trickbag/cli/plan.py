@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from trickbag.cli.console import Console
 from trickbag.cli.stages import AsJson, Fields
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
@@ -57,7 +57,7 @@ def _frozen(folder: Path, fields: list[str], like: Path | None, as_json: bool) -
 
         show_plan(made, Console())
         return
-    from trickbag.lab import machine_of
+    from trickbag.run.machine import machine_of
 
     _show(made, machine_of(folder), folder, like, as_json)
 

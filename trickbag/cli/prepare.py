@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
 
 from trickbag.cli.bar import bar
+from trickbag.cli.console import Console, say
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, parse_overrides, validate
 
@@ -87,7 +87,7 @@ def _parted(words: list[str]) -> tuple[dict[str, Any], Machine]:
 
 def _say(text: str) -> None:
     """A message beside the progress bar."""
-    print(text, file=sys.stderr)
+    say(text, sys.stderr)
 
 
 def _use(request: "Request", folder: Path, machine: Machine, *, found: bool) -> str:

@@ -8,7 +8,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from trickbag.cli.contact_sheet import Block, Tile, draw_sheet
 from trickbag.errors import InputError, unknown
-from trickbag.recipe import Machine, Recipe, arm_name, compose, thaw, validate
+from trickbag.recipe import Machine, Recipe, apply, arm_name, compose, thaw, validate
 from trickbag.records.files import write_whole
 from trickbag.tricks import CATALOGUE as TRICKS
 
@@ -57,8 +57,11 @@ def _arms(recipe: Recipe, tricks: str) -> Iterator[tuple[str, Recipe]]:
 def _block(title: str, recipe: Recipe, rows: int, machine: Machine, base: Path) -> Block:
     """The rows of a recipe."""
     from trickbag.train import appearances, build_session, resolve, typical_images
+    from trickbag.train.resolve import training_images
 
     seen = validate(Recipe, {key: value for key, value in recipe.plain().items() if key not in UNSEEN})
+    few = min(seen.budget.batch_size, training_images(seen.data, machine, base))  # nothing is trained here
+    seen = apply(seen, {"budget.batch_size": few})
     session = build_session(resolve(seen, machine, base), SEED, machine)
     ids = typical_images(session, rows)
     shown = appearances(session, ids, COLUMNS)
@@ -107,4 +110,4 @@ def _mixture(look: "Shown", classes: tuple[str, ...]) -> str:
     pairs = list(zip(shares.tolist(), order.tolist(), strict=True))
     if shares[0] >= WHOLE:
         return classes[int(order[0])]
-    return ", ".join(f"{classes[label]}: {share:.0%}" for share, label in pairs if share >= 1 - WHOLE)
+    return "\n".join(f"{share:.0%} {classes[label]}" for share, label in pairs if share >= 1 - WHOLE)

@@ -31,16 +31,16 @@ def show_plan(plan: Plan, console: Console) -> None:
     for name, reason in plan.dropped.items():
         console.print(f"left out: {escape(name)}: {escape(reason)}")
     for phase in plan.phases:
-        console.print(_phase(phase), highlight=False)
+        console.print(escape(_phase(phase)), highlight=False)
     for line in to_come(plan):
         console.print(f"to come: {line}", highlight=False)
     judge, pairs = plan.judgement, len(plan.comparisons)
     console.print(
-        f"judged by: {judge.method}; {pairs} comparison{'s' * (pairs != 1)}, {judge.level:.0%} simultaneous, "
+        f"judged by: {escape(judge.method)}; {pairs} comparison{'s' * (pairs != 1)}, {judge.level:.0%} simultaneous, "
         f"margin {judge.margin:g} points"
     )
     if "retries" in plan.machine:  # not in plans of before it was noted there
-        console.print(_retries(plan.machine["retries"]), highlight=False, soft_wrap=True)
+        console.print(escape(_retries(plan.machine["retries"])), highlight=False, soft_wrap=True)
 
 
 def _retries(times: int) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trickbag.cli.live import duration, grouped
-from trickbag.run.locks import Holder
+from trickbag.run.holder import Holder
 from trickbag.run.state import Running, State, Tracker
 from trickbag.run.waiting import reasons, used_up
 

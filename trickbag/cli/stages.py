@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from trickbag.cli.console import Console, say
 from trickbag.recipe import Machine
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.", show_default=False)]
@@ -33,7 +33,8 @@ def study(
 ) -> None:
     """Plan, run, analyze and report a study; the same command continues an interrupted one."""
     from trickbag.cli.show_plan import show_held
-    from trickbag.lab import freeze, held_images, machine_of
+    from trickbag.lab import freeze, held_images
+    from trickbag.run.machine import machine_of
 
     plan = freeze(file, out, fields or [])
     show_held(held_images(plan, machine_of(out), out), Console())
@@ -45,9 +46,11 @@ def study(
 
 def run(folder: Folder, fields: Fields = None) -> None:
     """Run what the plan still lacks; `machine.…` fields may be overridden."""
-    from trickbag.lab import machine_of
+    from trickbag.run.machine import machine_of, start_workers
 
-    raise typer.Exit(1 if _run(folder, machine_of(folder, fields or [])) else 0)
+    machine = machine_of(folder, fields or [])
+    start_workers(folder, machine)
+    raise typer.Exit(1 if _run(folder, machine) else 0)
 
 
 def status(folder: Folder, as_json: AsJson = False) -> None:
@@ -109,8 +112,8 @@ def _run(folder: Path, machine: Machine) -> int:
     with Live(Console()) as live:
         tracker = run_phases(folder, machine, live.show)
     for line in complaints(tracker.records.values()):
-        print(f"trickbag: {line}", file=sys.stderr)
+        say(f"trickbag: {line}", sys.stderr)
     if tracker.stopped:
-        print(f"trickbag: {tracker.stopped}", file=sys.stderr)
+        say(f"trickbag: {tracker.stopped}", sys.stderr)
     failed = sum(record.status in AGAIN for record in tracker.records.values())
     return failed + bool(tracker.stopped)

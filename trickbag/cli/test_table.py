@@ -23,7 +23,9 @@ def print_test(results: Results, console: Console) -> None:
             table.add_row(*([escape(arm.workload)] if several else []), *_cells(arm))
     console.print(table)
     count = times(results.test_openings)
-    console.print(f"The test images were opened {count}: {', '.join(results.openings)}.", highlight=False)
+    console.print(
+        f"The test images were opened {count}: {escape(', '.join(results.openings))}.", highlight=False
+    )
 
 
 def _cells(arm: ArmResult) -> list[str]:

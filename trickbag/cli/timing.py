@@ -3,11 +3,11 @@
 from types import TracebackType
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from trickbag.cli.console import Console
 from trickbag.cli.stages import Fields, Folder
 from trickbag.recipe import parse_overrides, validate
 from trickbag.records.plan import Plan
@@ -19,8 +19,8 @@ def time(folder: Folder, fields: Fields = None) -> None:
 
     Fields: rounds=10, steps=… (of a turn), machine.….
     """
-    from trickbag.lab import machine_of
     from trickbag.records.chain import read_plan
+    from trickbag.run.machine import machine_of
     from trickbag.run.timing import time_study
     from trickbag.run.turns import Turns
 

@@ -1,13 +1,16 @@
 """`trickbag train`: one recipe, one seed, a line per epoch."""
 
+import os
 import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from trickbag.recipe import Machine, apply, load_recipe, parse_overrides, validate
+from trickbag.cli.console import Console, say
+from trickbag.recipe import Machine, Recipe, apply, load_recipe, parse_overrides, validate
 
 SHOWN = 5  # bad files
 
@@ -24,35 +27,89 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Where to leave record, bits, weights.")
     ] = None,
 ) -> None:
-    """Train one recipe with one seed; with --out, the same command continues an interrupted run."""
+    """Train one recipe with one seed; with --out, the same command continues an interrupted run.
+
+    Several devices train it together with machine.devices=N, or where torchrun starts this command.
+    """
+    from trickbag.run.team import LostError, ToldError, is_launched
+
+    patch = parse_overrides(fields or [])
+    plain = {
+        path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
+    }
+    machine = validate(Machine, plain, "machine")
+    told, base = stop_flag(), Path(recipe).parent
+    if machine.devices > 1 and not is_launched():
+        apply(load_recipe(recipe), patch)
+        _launch(["train", recipe, *(fields or []), "--seed", str(seed)], out, machine, told)
+    try:
+        _train(lambda: apply(load_recipe(recipe), patch), machine, seed, base, out, lambda: bool(told))
+    except ToldError as elsewhere:
+        raise typer.Exit(elsewhere.code) from None
+    except LostError as error:
+        _leave_lost(f"{error}{_goes_on(out)}")
+
+
+def _launch(words: list[str], out: Path | None, machine: Machine, told: list[int]) -> None:
+    """Run the same command in a process per device, and exit as they do."""
+    from trickbag.run.devices import check_devices
+    from trickbag.run.launch import launch
+
+    check_devices(machine)
+    more = ["--out", str(out)] if out else []
+    launched = launch(["trickbag", *words, *more], machine, lambda: bool(told))
+    if launched.trouble:
+        print(f"trickbag: {launched.trouble}{_goes_on(out)}", file=sys.stderr)
+    raise typer.Exit(launched.code)
+
+
+def _train(
+    chosen: Callable[[], Recipe],
+    machine: Machine,
+    seed: int,
+    base: Path,
+    out: Path | None,
+    stop: Callable[[], bool],
+) -> None:
+    """Train in this process and say how it went; of several that train together the first alone speaks."""
     from trickbag.cli.classes import print_classes
     from trickbag.cli.epochs import EpochLines
     from trickbag.run.single import train_recipe
+    from trickbag.run.team import Team
 
-    patch = parse_overrides(fields or [])
-    machine = {
-        path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
-    }
-    chosen = apply(load_recipe(recipe), patch)
-    told = stop_flag()
+    team = Team.here(machine)
+    recipe = team.agreed("recipe", chosen)
     with EpochLines(Console()) as lines:
-        record = train_recipe(
-            chosen,
-            seed,
-            validate(Machine, machine, "machine"),
-            base=Path(recipe).parent,
-            out=out,
-            listener=lines,
-            stop=lambda: bool(told),
-        )
+        record = train_recipe(recipe, seed, machine, base=base, out=out, listener=lines, stop=stop)
+    if team.rank:
+        return
     print(
         f"{record.status}: validation top-1 {record.top1:.2f} %" if record.top1 is not None else record.status
     )
     print_classes(record, Console())
     for line in bad_files(record.provenance.get("bad_files", {})):
-        print(line)
+        say(line)
     if out:
         print(f"record: {out / 'run.json'}")
+
+
+def _goes_on(out: Path | None) -> str:
+    """What to do about processes that are gone."""
+    return "; the same command goes on from the last checkpoint" if out else ""
+
+
+def _leave_lost(words: str) -> None:
+    """End at once: what was to be exchanged with the others may hold this process for ever.
+
+    The launcher knows better why they are gone; under torchrun one process of each machine says it.
+    """
+    from trickbag.run.team import LOST, launch_folder
+
+    if launch_folder() is None and os.environ["LOCAL_RANK"] == "0":
+        print(f"trickbag: {words}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(LOST if launch_folder() else 1)
 
 
 def bad_files(found: dict[str, str]) -> list[str]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from trickbag.cli.bar import bar
+from trickbag.cli.console import Console
 from trickbag.cli.data_fields import opened, parted
 from trickbag.records.files import provenance, write_text
 

@@ -37,7 +37,7 @@ class Tolerance:
         with self._lock:
             self.seen[where] = str(error)
             if self.limit == 0:
-                raise error
+                raise InputError(f"{error}; data.bad_files=1 shows such a file as a grey image instead")
             if len(self.seen) > self.limit:
                 raise InputError(
                     f"{error}; it is bad file number {len(self.seen)}, and data.bad_files tolerates {self.limit}"

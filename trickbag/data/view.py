@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trickbag.data.decoding.decode import Pixels, decode
+from trickbag.data.decoding.decode import Pixels, decode_part
 from trickbag.data.decoding.header import header
+from trickbag.data.decoding.jpeg import Box
 from trickbag.data.decoding.resize import fitted
 from trickbag.data.encoded import Encoded
 from trickbag.data.index import Index
@@ -100,8 +101,8 @@ class EncodedImages:
         return self._decoded(i, None)
 
     def box(self, i: int, top: int, left: int, height: int, width: int) -> Pixels:
-        """A part of image `i`, uint8 [height, width, 3]; no more rows are decoded than are needed."""
-        return self._decoded(i, (top, top + height))[:, left : left + width]
+        """A part of image `i`, uint8 [height, width, 3]; of some files no more is decoded than that."""
+        return self._decoded(i, (top, left, height, width))
 
     def sizes(self, ids: Tensor) -> Tensor:
         """Heights and widths of the images `ids` (int64 [B]), int64 [B, 2]; see `size`."""
@@ -136,19 +137,18 @@ class EncodedImages:
             digest = bytes(32)
         return bool(digest == self.index.sha256[i].tobytes())
 
-    def _decoded(self, i: int, rows: tuple[int, int] | None) -> Pixels:
-        """Image `i`, or its rows from `rows[0]` to before `rows[1]`; grey where it is a tolerated bad file."""
+    def _decoded(self, i: int, box: Box | None) -> Pixels:
+        """Image `i`, or the box (top, left, height, width) of it; grey where it is a tolerated bad file."""
         where, size = self.encoded.where(i), self.size(i)
-        height, width = size if rows is None else (rows[1] - rows[0], size[1])
         try:
             data = self._read(i, where)
-            pixels = decode(data, where, upright=self.view.exif == "apply", rows=rows)
-            if pixels.shape[:2] != (height, width):
+            part = decode_part(data, where, box, upright=self.view.exif == "apply")
+            if part.size != size:
                 raise _exchanged(where, data, size if self.index.sizes[i].all() else None)
-            return pixels
+            return part.pixels
         except InputError as error:
             self.bad.note(i, where, error)
-            return np.full((height, width, 3), GREY, np.uint8)
+            return np.full((*(box[2:] if box else size), 3), GREY, np.uint8)
 
     def _read(self, i: int, where: str) -> bytes:
         """The bytes of image `i`; InputError where they cannot be had."""

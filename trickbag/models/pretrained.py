@@ -66,13 +66,11 @@ def read_weights(name: str, base: Path, where: str) -> WeightsFile:
     Nested and prefixed forms are understood as timm does (`state_dict`, `model`, `module.`, an EMA first).
     Raises InputError where the file lies elsewhere or cannot be read.
     """
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InputError(f"{where}: {name}: a file of yours lies beside the study or recipe, or below")
-    path = base / name
+    path = beside(name, base, where)
     try:
         with torch.device("cpu"):  # arguments are checked on the meta device
             tensors = import_module("timm").models.load_state_dict(str(path), weights_only=True)
-        about = _metadata(path)
+        origin = _origin(_metadata(path))
     except FileNotFoundError:
         raise InputError(f"{where}: {path}: no such file") from None
     except Exception as error:  # a damaged or hostile file may raise anything
@@ -80,7 +78,14 @@ def read_weights(name: str, base: Path, where: str) -> WeightsFile:
         raise InputError(f"{where}: {path} cannot be read as weights: {reason}") from None
     if not all(isinstance(value, Tensor) for value in tensors.values()):
         raise InputError(f"{where}: {path} holds other things than weights; save model.state_dict() alone")
-    return WeightsFile(path, tensors, _origin(about))
+    return WeightsFile(path, tensors, origin)
+
+
+def beside(name: str, base: Path, where: str) -> Path:
+    """A file of the user's in `base` or below; InputError where its name leads elsewhere."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError(f"{where}: {name}: a file of yours lies beside the study or recipe, or below")
+    return base / name
 
 
 def load_weights(model: nn.Module, file: WeightsFile, num_classes: int, in_channels: int, where: str) -> None:

@@ -2,15 +2,26 @@
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, provenance, read_record, write_record
+from trickbag.records.files import FORMAT, first_problem, provenance, read_record, write_record
 from trickbag.records.plan import Plan, merged
+from trickbag.records.sound import check_sound
 
 PLAN = "plan.json"
+
+
+def _dated(written: dict[str, Any]) -> dict[str, Any]:
+    """An entry's provenance; ValueError where it does not say when the entry was written."""
+    if not isinstance(written.get("written"), str):
+        raise ValueError("it does not say when")
+    return written
 
 
 class Entry(Frozen):
@@ -22,25 +33,48 @@ class Entry(Frozen):
     hash: str
     reason: str = ""
     finished_runs: int = 0
-    written: dict[str, Any]
+    written: Annotated[dict[str, Any], AfterValidator(_dated)]
 
 
 class PlanFile(Frozen):
     """The chain as it stands in plan.json; entries are only ever appended."""
 
     format: int = FORMAT
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = Field(min_length=1)
 
     def plan(self) -> Plan:
-        """The plan as all entries together make it.
+        """The plan as all entries together make it, put together once.
 
         `phase` of an entry's body is appended to the phases, its `arms` replace those of the same name or are
-        new, every other field replaces the plan's.
+        new, every other field replaces the plan's. Raises InputError where that is no plan that could be worked with.
         """
-        plain = dict(self.entries[0].body)
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> Plan:
+        """What `plan` answers."""
+        plan = _plan(self.entries[0].body)
         for entry in self.entries[1:]:
-            plain = merged(plain, entry.body)
-        return Plan.model_validate(plain)
+            plan = _plan(_longer(plan, entry))
+        return plan
+
+
+def _plan(plain: dict[str, Any]) -> Plan:
+    """The plan in plain data, which must hang together."""
+    try:
+        plan = Plan.model_validate(plain)
+    except ValidationError as error:
+        raise InputError(f"{PLAN}: damaged: {first_problem(error)}") from None
+    check_sound(plan)
+    return plan
+
+
+def _longer(plan: Plan, entry: Entry) -> dict[str, Any]:
+    """A plan with an entry added, as plain data."""
+    try:
+        return merged(plan.model_dump(mode="json"), entry.body)
+    except (KeyError, TypeError):
+        raise InputError(f"{PLAN}: damaged: the arms of an entry of kind {entry.kind} are none") from None
 
 
 def link_hash(fields: dict[str, Any]) -> str:
@@ -106,7 +140,7 @@ def append_entry(
 
 
 def read_plan(folder: Path) -> PlanFile:
-    """The chain in a study folder, every link checked."""
+    """The chain in a study folder, every link checked; InputError where it is damaged or its plan is none."""
     file, previous = read_record(PlanFile, folder / PLAN), None
     for entry in file.entries:
         if entry.previous != previous or entry.hash != link_hash(entry.model_dump(mode="json")):
@@ -114,6 +148,10 @@ def read_plan(folder: Path) -> PlanFile:
                 f"{folder / PLAN}: changed by hand: its hash does not fit; restore it from a copy"
             )
         previous = entry.hash
+    try:
+        file.plan()
+    except InputError as error:
+        raise InputError(f"{folder}/{error}") from None
     return file
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import re
-import tempfile
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,8 +17,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from trickbag.errors import DiskError, InputError
+from trickbag.records.plain import parse_json
+from trickbag.records.temporary import temporary
 
 FORMAT = 1
+LARGEST = 2**28  # bytes of a record; the plan of a study on all of ImageNet has 2 MB
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 PROBE = 2**20  # bytes; more than the smallest block of any file system
@@ -30,16 +33,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
     Raises DiskError where the disk refuses; what `path` held before then stays.
     """
-    with writing(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            _fill(temporary, write)
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with writing(path), temporary(path) as neighbour:
+        _fill(neighbour, write)
+        neighbour.chmod(0o666 & ~_umask())
+        neighbour.replace(path)
 
 
 def _fill(path: Path, write: Callable[[Path], object]) -> None:
@@ -104,14 +101,28 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_record(path: Path, record: BaseModel) -> None:
-    """Write a record as JSON, whole."""
+    """Write a record as JSON, whole; once this returns, not even a loss of power undoes it."""
     write_text(path, json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False) + "\n")
+    with writing(path):
+        _keep_names(path.parent)
+
+
+def _keep_names(folder: Path) -> None:
+    """Bring the renames in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems know no such thing
+            raise
+    finally:
+        os.close(handle)
 
 
 def read_record(kind: type[T], path: Path) -> T:
     """Read a record; InputError where the file is missing, damaged or of another format."""
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = parse_json(read_text(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
@@ -121,9 +132,29 @@ def read_record(kind: type[T], path: Path) -> T:
     try:
         return kind.model_validate(plain)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{path}: damaged: {where}: {problem['msg']}") from None
+        raise InputError(f"{path}: damaged: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that does not fit a model: where, and what."""
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def read_text(path: Path) -> str:
+    """The text of a file; ValueError as `read_bytes`."""
+    return read_bytes(path).decode()
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """A regular file of no absurd size; ValueError for anything else, which might never end."""
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
+    about = os.fstat(number)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+        os.close(number)
+        raise ValueError(f"a regular file of at most {LARGEST >> 20} MiB is expected")
+    with open(number, "rb") as file:
+        return file.read()
 
 
 def now() -> str:

@@ -1,6 +1,8 @@
 """The plan: the frozen expansion of a study, which is the pre-registration."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from trickbag.recipe.schema import Frozen
 
@@ -68,10 +70,17 @@ class Contrast(Frozen):
     weights: dict[str, float]  # arm -> weight
 
 
+def _folder_name(name: str) -> str:
+    """The name; ValueError where it would lead out of the folder that it is the name of a folder in."""
+    if "/" in name or name in ("", ".", "..") or not name.isprintable() or len(name) > 200:
+        raise ValueError(f"{name[:80]!r} cannot be the name of a run's folder")
+    return name
+
+
 class PlannedRun(Frozen):
     """One recipe trained with one seed; its identity is (fingerprint, seed), its id names its folder."""
 
-    id: str
+    id: Annotated[str, AfterValidator(_folder_name)]
     workload: str
     arm: str
     fingerprint: str
@@ -125,9 +134,8 @@ class Plan(Frozen):
     phases: tuple[Phase, ...]  # those whose runs are listed
     later: tuple[Rule, ...] = ()  # the phases to come, in order, and how each will choose its runs
     judgement: Judgement
-    machine: dict[
-        str, Any
-    ]  # device, threads and torch version, on which the last digits depend; and the retries
+    # What the last digits depend on: device, threads, devices (absent: 1), torch version; and the retries.
+    machine: dict[str, Any]
     design: str = ""  # in words: of a factorial its size, resolution and what is aliased with what
     dropped: dict[str, str] = {}  # cells of the design that cannot be, and why
     not_applicable: dict[str, dict[str, str]] = {}  # workload -> factor that means nothing on it -> why

@@ -103,6 +103,7 @@ class Summary(Frozen):
     accuracy_by_seed: dict[int, float] = {}
     diverged: int = 0
     failed: dict[str, int] = {}  # other named outcomes -> count
+    reasons: tuple[str, ...] = ()  # what the runs that ended so said, each once
     unfinished: int = 0
     step_milliseconds: float | None = None  # median over runs
     train_seconds: float | None = None  # median over runs

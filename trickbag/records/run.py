@@ -3,17 +3,29 @@
 import errno
 import json
 import os
+from datetime import datetime
+from math import prod
 from pathlib import Path
-from typing import Any, Literal
-from zipfile import BadZipFile
+from typing import Annotated, Any, Literal
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
-from trickbag.records.files import FORMAT, read_record, write_record, write_whole, writing
+from trickbag.records.files import (
+    FORMAT,
+    first_problem,
+    read_bytes,
+    read_record,
+    read_text,
+    write_record,
+    write_whole,
+    writing,
+)  # fmt: skip
+from trickbag.records.temporary import sweep
 
 Status = Literal["done", "diverged", "out_of_memory", "died", "failed"]
 RUN, CORRECT, SEALED = "run.json", "correct.npz", "test.sealed.npz"
@@ -80,7 +92,7 @@ class RunRecord(Frozen):
 class Ending(BaseModel):
     """What `status` needs of run.json; ten thousand of them are read within a second."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     format: Literal[1]
     id: str
@@ -98,6 +110,12 @@ class Ending(BaseModel):
         return t.train_seconds + t.startup_seconds + t.evaluate_seconds if t else 0.0
 
 
+def _time(written: str) -> str:
+    """A time as it stands in a file; ValueError where it is none."""
+    datetime.fromisoformat(written)
+    return written
+
+
 class Started(Frozen):
     """started.json, of a run under way: where it was last taken up, and when."""
 
@@ -106,7 +124,7 @@ class Started(Frozen):
     host: str
     process: int | None = None  # on that host
     job: str = ""  # what the engine calls it, as a SLURM job's number
-    written: str  # ISO 8601, UTC
+    written: Annotated[str, AfterValidator(_time)]  # ISO 8601, UTC
 
 
 def write_started(folder: Path, started: Started) -> None:
@@ -124,6 +142,13 @@ def write_run(folder: Path, record: RunRecord) -> None:
     write_record(folder / RUN, record)
 
 
+def tidy(folder: Path) -> None:
+    """Remove from the folder of a run that has ended what only a run under way needs, and what killed writers left."""
+    for name in (CHECKPOINT, PROGRESS, STARTED):
+        (folder / name).unlink(missing_ok=True)
+    sweep(folder, RUN, CORRECT, SEALED, WEIGHTS, CHECKPOINT, STARTED)
+
+
 def read_run(folder: Path) -> RunRecord | None:
     """The record of a run that has ended, or None."""
     return read_record(RunRecord, folder / RUN) if (folder / RUN).exists() else None
@@ -133,14 +158,13 @@ def read_ending(folder: Path) -> Ending | None:
     """How a run ended, or None where it has not; InputError where run.json is damaged."""
     path = os.path.join(folder, RUN)  # pathlib would take as long as the file
     try:
-        with open(path, "rb") as file:
-            return Ending.model_validate_json(file.read())
+        return Ending.model_validate_json(read_bytes(path))
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{path}: damaged: {where}: {problem['msg']}") from None
+        raise InputError(f"{path}: damaged: {first_problem(error)}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged: {error}") from None
 
 
 def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5: NDArray[np.bool_]) -> None:
@@ -150,14 +174,39 @@ def write_bits(path: Path, ids: NDArray[np.int64], top1: NDArray[np.bool_], top5
 
 
 def read_bits(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Image ids, top-1 bits and top-5 bits; InputError where the file is missing or damaged."""
+    """Image ids, top-1 bits and top-5 bits; InputError where the file is missing, damaged or none of ours."""
     try:
+        _check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             ids = file["ids"]
-            top1, top5 = (np.unpackbits(file[key], count=len(ids)).astype(bool) for key in ("top1", "top5"))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: the bits of this run cannot be read: {error}") from None
+            top1, top5 = (_unpacked(file[key], ids) for key in ("top1", "top5"))
+    except Exception as error:  # a damaged or hostile file may raise anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"{path}: the bits of this run cannot be read: {reason}") from None
     return ids, top1, top5
+
+
+def _check_archive(path: Path) -> None:
+    """ValueError where the file holds anything but uncompressed arrays, whose size its own size bounds."""
+    if path.exists() and not path.is_file():
+        raise ValueError("a regular file is expected")
+    with ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.compress_type != ZIP_STORED or member.file_size > path.stat().st_size:
+                raise ValueError(f"{member.filename!r} is compressed, which trickbag never writes")
+            with archive.open(member) as file:
+                if np.lib.format.read_magic(file) != (1, 0):
+                    raise ValueError(f"{member.filename!r} is no array that trickbag writes")
+                shape, _, kind = np.lib.format.read_array_header_1_0(file)
+                if prod(shape) * kind.itemsize != member.file_size - file.tell():
+                    raise ValueError(f"{member.filename!r} has another size than it says")
+
+
+def _unpacked(packed: NDArray[np.uint8], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """A bit per image; ValueError where there are not as many."""
+    if ids.dtype != np.int64 or packed.dtype != np.uint8 or ids.ndim != 1 or len(packed) != -(-len(ids) // 8):
+        raise ValueError("a bit is expected for every image id")
+    return np.unpackbits(packed, count=len(ids)).astype(bool)
 
 
 def append_progress(folder: Path, row: EpochRow) -> None:
@@ -177,8 +226,8 @@ def read_progress(folder: Path) -> list[EpochRow]:
     """The epochs that a run under way has finished (a torn last line is left out)."""
     rows = dict[int, EpochRow]()
     try:
-        lines = (folder / PROGRESS).read_text().splitlines()
-    except FileNotFoundError:
+        lines = read_text(folder / PROGRESS).splitlines()
+    except (OSError, ValueError):
         return []
     for line in lines:
         try:

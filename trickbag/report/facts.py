@@ -194,6 +194,7 @@ def claim_on_time(arm: ArmResult) -> str:
 
 
 def mishaps(arm: Summary) -> str:
-    """What happened to the runs that did not finish; empty where all did."""
+    """What happened to the runs that did not finish, and why; empty where all did."""
     counts = {"diverged": arm.diverged, **arm.failed, "unfinished": arm.unfinished}
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return said + (f" ({'; '.join(arm.reasons)})" if arm.reasons else "")

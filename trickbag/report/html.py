@@ -1,5 +1,6 @@
 """report.html: one self-contained page, nothing loaded, no scripts, every name escaped."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,7 @@ def render_html(results: Results) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     template = environment.get_template("page.html.j2")
     found, draw = groups.groups(results), canvas()
     page = template.render(
@@ -54,6 +56,11 @@ def render_html(results: Results) -> str:
 def _finalize(value: object) -> object:
     """What the page prints: text from outside is made visible first, finished markup stays as it is."""
     return wording.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breakable(name: str) -> Markup:
+    """An arm's name that is broken after `+` or `_` where it is too long for a line, rather than inside a word."""
+    return Markup("<wbr>").join(re.findall(r"[^+_]*[+_]+|[^+_]+", wording.visible(name)))
 
 
 def _sections(results: Results, found: tuple[Group, ...]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import unicodedata
 
 from trickbag.records.result import ArmResult, Results, Summary
 from trickbag.report.facts import (
+    BALANCED,
     FRAGILE,
     INTERIM,
     JOINT,
@@ -79,6 +80,9 @@ def _table(group: Group, arms: tuple[ArmResult, ...], results: Results, name: st
     first = [escape(base.name), "reference"]
     if tested:
         head, first = [*head, f"On test, pp [{escape(share(results.level))}]"], [*first, ""]
+    weighed = any(arm.balanced_mean is not None for arm in group.everyone)
+    if weighed:
+        head, first = [*head, "Balanced, \\%"], [*first, escape(number(base.balanced_mean))]
     printed = any(arm.published is not None for arm in group.everyone)
     if printed:
         head, first = [*head, "Published, \\%"], [*first, _published(base)]
@@ -88,7 +92,7 @@ def _table(group: Group, arms: tuple[ArmResult, ...], results: Results, name: st
     lines = [
         [*head, "Seeds"],
         [*first, str(base.seeds)],
-        *(_row(arm, group, timed, tested, printed) for arm in arms),
+        *(_row(arm, group, timed, tested, weighed, printed) for arm in arms),
     ]
     written = [
         "{}" * line[0].startswith("[") + " & ".join(line) + r" \\" for line in lines
@@ -96,7 +100,7 @@ def _table(group: Group, arms: tuple[ArmResult, ...], results: Results, name: st
     caption = escape("Continued from the table before.") if goes_on else _caption(group, results)
     last = not arms or arms[-1] == group.judged[-1]
     written += [_foreign_row(*item, len(head)) for item in group.foreign.items()] if last else []
-    columns = "lr" + "r" * (tested + printed) + "l" + "r" * timed + "r"
+    columns = "lr" + "r" * (tested + weighed + printed) + "l" + "r" * timed + "r"
     above = [r"\begin{table}", r"\centering", r"\small", f"\\caption{{{caption}}}", f"\\label{{{name}}}"]
     above += [r"\vspace{\abovecaptionskip}", f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
     below = [r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
@@ -108,12 +112,14 @@ def _published(arm: Summary) -> str:
     return escape(published(arm).removeprefix("published ") or "–")
 
 
-def _row(arm: ArmResult, group: Group, timed: bool, tested: bool, printed: bool) -> list[str]:
+def _row(arm: ArmResult, group: Group, timed: bool, tested: bool, weighed: bool, printed: bool) -> list[str]:
     """An arm's row."""
     a, t, time = arm.accuracy, arm.test, arm.time
     cells = [label(arm, group), f"{points(a.effect)} {interval(a.low, a.high)}" if a else "–"]
     if tested:
         cells.append(f"{points(t.effect)} {interval(t.low, t.high)}" if t else "–")
+    if weighed:
+        cells.append(number(arm.balanced_mean))
     if printed:
         cells.append(published(arm).removeprefix("published ") or "–")
     flags = [INTERIM] * arm.interim + [FRAGILE] * arm.fragile + [JOINT] * arm.faster_and_kept
@@ -147,6 +153,8 @@ def _caption(group: Group, results: Results) -> str:
         told.append(f"Fragile: {fragile_meaning(results.extensions)}.")
     if results.extensions:
         told.append(f"Seeds were added {times(results.extensions)} after results could be seen.")
+    if any(arm.balanced_mean is not None for arm in group.everyone):
+        told.append(BALANCED)
     if sources := published_sources(group.everyone):
         told.append(f"Published accuracies: {sources}.")
     if group.timed:

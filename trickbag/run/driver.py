@@ -1,6 +1,7 @@
 """The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from trickbag.errors import DiskError, InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import RUN, Status
+from trickbag.records.run import RUN, Status, tidy
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Engine, Job
 from trickbag.run.engines.local import workers
@@ -34,6 +35,7 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     machine = as_planned(plan, machine)
     with study_lock(folder):
         tracker = _tracker(folder, plan)
+        _tidy_up(tracker, tracker.records)
         each = share(machine, len(plan.runs) - len(tracker.records))
         engine = make_engine(Job(folder, plan, each))
         try:
@@ -58,20 +60,21 @@ def _tracker(folder: Path, plan: Plan) -> Tracker:
 
 def share(machine: Machine, runs: int) -> Machine:
     """The machine as each of so many runs has it: the cores that decode images are shared out among those at work."""
-    if machine.loaders:
+    if machine.loaders or machine.engine == "slurm":  # a job has cores of its own, as many as SLURM gives it
         return machine
     at_work = max(1, min(runs, workers(machine)))
     return machine.model_copy(update={"loaders": max(1, available_cores() // at_work)})
 
 
 def as_planned(plan: Plan, machine: Machine) -> Machine:
-    """The machine with the plan's device and threads.
+    """The machine with the plan's device, threads and devices.
 
-    Raises InputError where another device, thread count or torch version would change the last digits.
+    Raises InputError where another device, number of either or torch version would change the last digits.
     """
-    for name, asked, default in (("device", machine.device, "auto"), ("threads", machine.threads, 1)):
-        if asked not in (default, plan.machine[name]):
-            frozen = plan.machine[name]
+    frozen_ones = {name: plan.machine.get(name, 1) for name in ("device", "threads", "devices")}
+    for name, frozen in frozen_ones.items():
+        asked, default = getattr(machine, name), Machine.model_fields[name].default
+        if asked not in (default, frozen):
             raise InputError(
                 f"machine.{name}: the plan was frozen with {frozen}, not {asked}: other last digits; to go on all "
                 f"the same: trickbag plan DIR --amend 'reason' machine.{name}={asked}"
@@ -82,8 +85,9 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
             "digits; install that one, or go on all the same: trickbag plan DIR --amend 'reason' "
             f"machine.torch={torch.__version__}"
         )
-    planned = machine.model_copy(update={name: plan.machine[name] for name in ("device", "threads")})
-    device_of(planned)
+    planned = machine.model_copy(update=frozen_ones)
+    if machine.engine == "local":  # elsewhere it is the nodes that need the device
+        device_of(planned)
     return planned
 
 
@@ -108,6 +112,8 @@ def _drive(tracker: Tracker, engine: Engine, retries: int, show: Show) -> None:
             submitted.discard(each.run_id)
             if each.halts:
                 raise DiskError(each.trouble)
+            if each.trouble:
+                _tidy_up(tracker, [each.run_id])
             if each.trouble and not each.blameless:
                 deaths[each.run_id] += 1
                 if deaths[each.run_id] > retries:
@@ -141,3 +147,11 @@ def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) 
     place = run_folder(tracker.folder, run)
     close_failed(place, run, tracker.plan.arm(run.workload, run.arm).recipe, status, message)
     tracker.refresh([run.id])
+
+
+def _tidy_up(tracker: Tracker, run_ids: Iterable[str]) -> None:
+    """Remove what only runs under way need where a worker was killed between a run's record and its last touch."""
+    for run_id in run_ids:
+        place = tracker.place(tracker.runs[run_id])
+        if (place / RUN).exists():
+            tidy(place)

@@ -10,15 +10,14 @@ from trickbag.recipe import Machine
 from trickbag.records.files import provenance, writing
 from trickbag.records.plan import PlannedRun
 from trickbag.records.run import (
-    CHECKPOINT,
     CORRECT,
-    PROGRESS,
     SEALED,
     STARTED,
     WEIGHTS,
     ClassAccuracy,
     RunRecord,
     Status,
+    tidy,
     write_bits,
     write_run,
 )  # fmt: skip
@@ -32,21 +31,28 @@ from trickbag.train import (
     is_imbalanced,
     save_weights,
 )
+from trickbag.train.world import World
 
 
 def close_run(
     place: Path, planned: PlannedRun, session: Session, outcome: Outcome, machine: Machine, keep_weights: bool
 ) -> RunRecord:
-    """Write bits, weights and, last, run.json, whose presence says that the run has ended."""
+    """Write bits, weights and, last, run.json, whose presence says that the run has ended.
+
+    Of processes that train together all call this, for they may have to work together for the weights; the first
+    one writes.
+    """
+    leads = World.here().leads
     for name, bits in ((CORRECT, outcome.validation), (SEALED, outcome.test)):
-        if bits is not None:
+        if bits is not None and leads:
             write_bits(place / name, bits.ids, bits.top1, bits.top5)
     if keep_weights and outcome.status == "done":
         save_weights(place / WEIGHTS, session)
     record = record_of(planned, session, outcome, machine)
+    if not leads:
+        return record
     write_run(place, record)
-    for leftover in (CHECKPOINT, PROGRESS, STARTED):
-        (place / leftover).unlink(missing_ok=True)
+    tidy(place)
     return record
 
 
@@ -119,4 +125,5 @@ def describe_machine(machine: Machine) -> dict[str, str | int]:
     """The machine that a run was trained on."""
     device = device_of(machine)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return {"device": str(device), "name": name, "threads": machine.threads}
+    kind = device.type if machine.devices > 1 else str(device)
+    return {"device": kind, "name": name, "threads": machine.threads, "devices": machine.devices}

@@ -12,9 +12,12 @@ from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
 from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, EpochRow, RunRecord, read_run
+from trickbag.run.devices import shares
 from trickbag.run.finish import close_run, record_of
 from trickbag.run.locks import run_lock
+from trickbag.run.team import Team, ToldError
 from trickbag.train import Resolved, Watch, build_session, resolve, train
+from trickbag.train.world import World
 
 
 class Listener(Protocol):
@@ -22,6 +25,9 @@ class Listener(Protocol):
 
     def images(self, held: str) -> None:
         """How many images there are, and how they are held."""
+
+    def shares(self, words: str) -> None:
+        """How the processes that train together share every batch."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -38,6 +44,9 @@ class Silent:
 
     def images(self, held: str) -> None:
         """How many images there are, and how they are held."""
+
+    def shares(self, words: str) -> None:
+        """How the processes that train together share every batch."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -63,23 +72,48 @@ def train_recipe(
 
     With `out`, the folder gets what a run of a study leaves behind, an interrupted run is continued from
     its checkpoint, and a finished one is not repeated. Relative paths in the recipe start at `base`.
+    Under torchrun this process is one of several that train together; the first of them writes and is heard.
     Raises InputError where the recipe cannot be trained here or `out` holds another run, and
-    KeyboardInterrupt once `stop` has turned true and the state is saved.
+    KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes LostError where
+    others do not answer, and ToldError in those for which the first one speaks.
     """
-    machine, listener = machine or Machine(), listener or Silent()
-    resolved = resolve(recipe, machine, base)
-    planned = _planned(resolved, seed)
-    if out is not None:
-        existing = _existing(out, planned)
-        if existing is not None:
-            return existing
-    torch.set_num_threads(machine.threads)
-    session = build_session(resolved, seed, machine)
-    if out is not None:
+    machine = machine or Machine()
+    team = Team.here(machine)
+
+    def prepared() -> tuple[Resolved, PlannedRun, RunRecord | None]:
+        resolved = resolve(recipe, team.own(machine), base)
+        planned = _planned(resolved, seed)
+        return resolved, planned, _existing(out, planned) if out and team.rank == 0 else None
+
+    resolved, planned, existing = team.agreed("images", prepared)
+    if team.exchanged("finished", "yes" if existing else "")[0]:
+        if existing is None:
+            raise ToldError(0)
+        return existing
+    own = team.own(machine)
+    listener = listener if listener and team.rank == 0 else Silent()
+    torch.set_num_threads(own.threads)
+    with team.at_work(own):
+        return _trained(resolved, planned, own, out, listener, team.stop(stop))
+
+
+def _trained(
+    resolved: Resolved,
+    planned: PlannedRun,
+    machine: Machine,
+    out: Path | None,
+    listener: Listener,
+    stop: Callable[[], bool],
+) -> RunRecord:
+    """Train in this process, which may be one of several: the first of them holds and writes the folder."""
+    session, leads = build_session(resolved, planned.seed, machine), World.here().leads
+    if out is not None and leads:
         out.mkdir(parents=True, exist_ok=True)
-    with run_lock(out) if out else nullcontext():
+    with run_lock(out) if out and leads else nullcontext():
         parameters = sum(parameter.numel() for parameter in session.model.parameters())
         listener.images(held(resolved.images))
+        if machine.devices > 1:
+            listener.shares(shares(resolved.recipe, session.model, machine.devices))
         listener.begin(resolved.total_steps, parameters, str(session.device))
         checkpoint = out / CHECKPOINT if out else None
         watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)

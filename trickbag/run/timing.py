@@ -39,6 +39,11 @@ def time_study(folder: Path, machine: Machine, turns: Turns, listener: TimingLis
     file = read_plan(folder)
     plan = file.plan()
     machine = as_planned(plan, machine)
+    if machine.devices > 1:
+        raise InputError(
+            f"machine.devices: the plan has {machine.devices}, but times are taken on one device; the times in the "
+            "runs' records are those of all devices together"
+        )
     _need_teachers(folder, plan)
 
     def start(arm: Arm) -> tuple[Session, float]:

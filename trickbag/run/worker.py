@@ -14,6 +14,7 @@ from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.run.engines.engine import Ended
 from trickbag.run.execute import execute
+from trickbag.run.together import ProcessDiedError
 
 
 @dataclass
@@ -46,6 +47,8 @@ def work(connection: Connection, folder: Path, machine: Machine, driver: int) ->
                     healthy, ended = execute(folder, plan, planned, machine, stop), Ended(planned.id)
                 except DiskError as error:
                     healthy, ended = True, Ended(planned.id, str(error), halts=True)
+                except ProcessDiedError as error:
+                    healthy, ended = True, Ended(planned.id, str(error), status=error.status)
                 connection.send(ended)
                 if not healthy and machine.device != "cpu":
                     return  # a CUDA error may have left this process's context broken; the engine starts another

@@ -24,7 +24,7 @@ def amendment(plan: Plan, ended: Collection[str], fields: Mapping[str, Any]) -> 
     """The body of the chain's entry that changes these fields (path -> value); `ended` are ids of runs.
 
     `seeds` (more of them), `looks` (before the first), `cap.runs`, `cap.hours`, and the machine's `device`,
-    `threads` and `torch`. InputError: any other field, or a change that would spoil what the plan promised.
+    `threads`, `devices` and `torch`. InputError: any other field, or a change that would spoil what the plan promised.
     """
     if not fields:
         raise InputError(f"amend: nothing to change is given; {_KNOWN} can be amended, as FIELD=VALUE")
@@ -137,7 +137,7 @@ def _machine(name: str) -> Callable[[Plan, Collection[str], Mapping[str, Any]], 
             value = str(value)
         else:
             asked = validate(Machine, {name: value}, "machine")
-            value = str(device_of(asked)) if name == "device" else asked.threads
+            value = str(device_of(asked)) if name == "device" else getattr(asked, name)
             half = [arm.name for arm in plan.arms if arm.recipe.get("precision", {}).get("dtype") == "fp16"]
             if name == "device" and half and not str(value).startswith("cuda"):
                 raise InputError(
@@ -166,6 +166,7 @@ _CHANGES: dict[str, Callable[[Plan, Collection[str], Mapping[str, Any]], dict[st
     "cap.hours": _cap("hours"),
     "machine.device": _machine("device"),
     "machine.threads": _machine("threads"),
+    "machine.devices": _machine("devices"),
     "machine.torch": _machine("torch"),
 }
 _KNOWN = ", ".join(_CHANGES)

@@ -119,6 +119,8 @@ def copy_own_files(plan: Plan, base: Path, folder: Path) -> None:
     """Copy the user's own files, which study and recipes name relative to the study file, into its folder."""
     names = {name for arm in plan.arms for name in arm.recipe["sources"]} | set(_own_files(plan.study))
     for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:  # a text that looks like a file's name
+            continue
         if (base / name).is_file() and not (folder / name).exists():  # a module's is installed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(base / name, folder / name)

@@ -80,6 +80,7 @@ def make_plan(study: Study, base: Path) -> Plan:
         machine={
             "device": str(device_of(study.machine)),
             "threads": study.machine.threads,
+            **({"devices": study.machine.devices} if study.machine.devices > 1 else {}),
             "torch": torch.__version__,
             "retries": study.machine.retries,
         },

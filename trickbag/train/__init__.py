@@ -3,6 +3,7 @@
 from trickbag.train.catalogue import CATALOGUE, find_own, is_own
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluate import Bits, class_accuracy, is_imbalanced
+from trickbag.train.given import data_key, give_images
 from trickbag.train.lap import lap, start_session
 from trickbag.train.loop import Fed, Outcome, Watch, epoch_order, feed, train, train_step
 from trickbag.train.resolve import device_of, open_data, resolve
@@ -24,10 +25,12 @@ __all__ = [
     "appearances",
     "build_session",
     "class_accuracy",
+    "data_key",
     "device_of",
     "epoch_order",
     "feed",
     "find_own",
+    "give_images",
     "is_imbalanced",
     "is_own",
     "lap",

@@ -1,5 +1,9 @@
-"""The state of a run under way. All randomness is a function of the step, so there is no other state."""
+"""The state of a run under way. All randomness is a function of the step, so there is no other state.
 
+Of several processes all hold the same state but for the losses of their shares. The one that leads reads and writes.
+"""
+
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,17 @@ VERSION = 2
 
 
 def save_checkpoint(session: Session, path: Path) -> None:
-    """Write everything needed to continue exactly here, whole."""
-    state = {
+    """Write everything needed to continue exactly here, whole; all processes of the run call it at the same step."""
+    world, loss_sums = session.world, session.world.gathered(session.loss_sum[None])
+    if world.leads:
+        state = _state(session) | {"devices": world.size, "loss_sum": loss_sums}
+        write_whole(path, lambda temporary: torch.save(state, temporary))
+    world.any_of()  # nobody goes on, or ends, before it is on the disk
+
+
+def _state(session: Session) -> dict[str, Any]:
+    """What all processes of a run hold alike."""
+    return {
         "version": VERSION,
         "fingerprint": session.recipe.fingerprint(),
         "seed": session.streams.seed,
@@ -25,19 +38,40 @@ def save_checkpoint(session: Session, path: Path) -> None:
         "update": dict(session.update.state),
         "average": session.average.averaged.state_dict() if session.average else None,
         "scaler": session.scaler.state_dict() if session.scaler else None,
-        "loss_sum": session.loss_sum,
         "rows": [row.model_dump() for row in session.rows],
         "timings": session.clock.timings().model_dump(),
         "resumed": session.resumed,
     }
-    write_whole(path, lambda temporary: torch.save(state, temporary))
 
 
-def load_checkpoint(session: Session, path: Path) -> None:
-    """Continue from a checkpoint; InputError where it belongs to another run or cannot be read."""
-    state = _read(path, session.device)
-    if (state["fingerprint"], state["seed"]) != (session.recipe.fingerprint(), session.streams.seed):
+def load_checkpoint(session: Session, path: Path, other_devices: bool = False) -> None:
+    """Continue from a checkpoint; all processes of the run call it.
+
+    InputError where it belongs to another run, cannot be read, does not fit, or (unless `other_devices`) was made on
+    another number of devices, which would change the last digits.
+    """
+    state = _read(path, session)
+    if (state.get("fingerprint"), state.get("seed")) != (session.recipe.fingerprint(), session.streams.seed):
         raise InputError(f"{path}: a checkpoint of another run; remove it to start afresh")
+    devices = state.get("devices", 1)
+    if devices != session.world.size and not other_devices:
+        raise InputError(
+            f"{path}: a checkpoint of a run on {devices} devices, not on {session.world.size}: go on with "
+            f"machine.devices={devices}; or, in a study, amend its plan (trickbag plan DIR --amend 'reason' "
+            f"machine.devices={session.world.size}); or remove the checkpoint to start afresh"
+        )
+    try:
+        _restore(session, state)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # what was not written by `save_checkpoint` may hold anything
+        raise InputError(
+            f"{path}: damaged checkpoint ({type(error).__name__}); remove it to start afresh"
+        ) from None
+
+
+def _restore(session: Session, state: dict[str, Any]) -> None:
+    """Bring a session into a checkpoint's state."""
     session.model.load_state_dict(state["model"])
     session.optimizer.load_state_dict(state["optimizer"])
     for name, tensor in session.update.state.items():
@@ -46,21 +80,27 @@ def load_checkpoint(session: Session, path: Path) -> None:
         session.average.averaged.load_state_dict(state["average"])
     if session.scaler:
         session.scaler.load_state_dict(state["scaler"])
-    session.loss_sum.copy_(state["loss_sum"])
+    sums = state["loss_sum"].view(-1)
+    same = len(sums) == session.world.size
+    session.loss_sum.copy_(sums[session.world.rank] if same else sums.mean())
     session.step = state["step"]
     session.rows = [EpochRow.model_validate(row) for row in state["rows"]]
     session.clock.resume(Timings.model_validate(state["timings"]))
     session.resumed = state["resumed"] + 1
 
 
-def _read(path: Path, device: torch.device) -> dict[str, Any]:
-    """The state in a checkpoint file: tensors and plain data only."""
+def _read(path: Path, session: Session) -> dict[str, Any]:
+    """The state in a checkpoint file, which only the process that leads need see: tensors and plain data only."""
+    world = session.world
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        file = path if world.size == 1 else BytesIO(world.told(path.read_bytes() if world.leads else b""))
+        state: dict[str, Any] = torch.load(file, map_location=session.device, weights_only=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # torch.load raises whatever its unpickler met
         raise InputError(
             f"{path}: damaged checkpoint ({type(error).__name__}); remove it to start afresh"
         ) from None
-    if state.get("version") != VERSION:
+    if not isinstance(state, dict) or state.get("version") != VERSION:
         raise InputError(f"{path}: a checkpoint of another version of trickbag; remove it to start afresh")
     return state

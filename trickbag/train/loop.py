@@ -13,15 +13,15 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trickbag.data import on_device
+from trickbag.data import Store, on_device
+from trickbag.errors import InputError
 from trickbag.records.run import EpochRow
 from trickbag.rng import numbered
+from trickbag.train.batch_norm import average_statistics
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
-from trickbag.train.evaluate import Bits, evaluate
+from trickbag.train.evaluate import EVALUATION_BATCH, Batches, Bits, evaluate
 from trickbag.train.seams import Batch, set_lr
 from trickbag.train.session import Session
-
-EVALUATION_BATCH = 500  # images; a divisor of the usual 5,000 and 10,000
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Outcome:
 
 
 class Fed(NamedTuple):
-    """The images of one step, as the store serves them."""
+    """The images of one step, or this process's share of them, as the store serves them."""
 
     epoch: int
     ids: Tensor  # int64 [B], `numbered` where some repeat, on the device
@@ -47,6 +47,8 @@ class Watch:
     """What looks at a run from outside: when to save, when to stop, whom to tell.
 
     `on_step` hears the steps done and what percentage of the epoch so far was spent waiting for images.
+    Processes that train one run together name the same checkpoint, which the one that leads reads and writes; each
+    may ask to stop.
     """
 
     checkpoint: Path | None = None
@@ -55,6 +57,7 @@ class Watch:
     on_step: Callable[[int, float | None], None] = lambda step, waited: None
     on_epoch: Callable[[EpochRow], None] = lambda row: None
     on_saved: Callable[[], None] = lambda: None  # a checkpoint is on the disk
+    other_devices: bool = False  # whether a checkpoint of another number of devices is continued
 
 
 def train(session: Session, watch: Watch | None = None) -> Outcome:
@@ -63,8 +66,9 @@ def train(session: Session, watch: Watch | None = None) -> Outcome:
     When `watch.stop` turns true the state is saved and the outcome is `interrupted`.
     """
     watch = watch or Watch()
-    if watch.checkpoint is not None and watch.checkpoint.exists():
-        load_checkpoint(session, watch.checkpoint)
+    world, path = session.world, watch.checkpoint
+    if path is not None and world.any_of(world.leads and path.exists())[0]:
+        load_checkpoint(session, path, watch.other_devices)
     while len(session.rows) < session.recipe.budget.epochs:
         if not train_epoch(session, watch):
             return Outcome("interrupted")
@@ -89,8 +93,9 @@ def train_epoch(session: Session, watch: Watch) -> bool:
         session.step += 1
         session.clock.step()
         watch.on_step(session.step, session.clock.waited())
-        stopped = watch.stop()
-        if watch.checkpoint and (stopped or perf_counter() - session.saved > watch.checkpoint_seconds):
+        due = session.world.leads and perf_counter() - session.saved > watch.checkpoint_seconds
+        stopped, due = session.world.any_of(watch.stop(), due)
+        if watch.checkpoint and (stopped or due):
             session.clock.pause()
             save_checkpoint(session, watch.checkpoint)
             watch.on_saved()
@@ -117,9 +122,11 @@ def epoch_order(session: Session, epoch: int) -> Tensor:
 def feed(session: Session, steps: Iterable[tuple[int, Tensor]]) -> Generator[Fed]:
     """The images of each step (epoch, image ids int64 [B] on the CPU), with the time waited for them noted.
 
-    The steps may have no end: they are taken as they are needed, by a store that works ahead somewhat before.
+    Of several processes each is fed its share; this is the one place where a batch is shared out. The steps may have
+    no end: they are taken as they are needed, by a store that works ahead somewhat before.
     """
-    steps, ahead = tee(steps)
+    shares = ((epoch, session.world.share(ids, session.parts)) for epoch, ids in steps)
+    steps, ahead = tee(shares)
     with closing(session.store.batches(ahead)) as batches:
         for epoch, ids in steps:
             with session.clock.waiting():
@@ -129,11 +136,12 @@ def feed(session: Session, steps: Iterable[tuple[int, Tensor]]) -> Generator[Fed
 
 def train_step(session: Session, fed: Fed) -> None:
     """One optimizer step on the images of `fed`."""
-    batch = training_batch(session, fed)
-    for mix in session.batch:
-        batch = mix(batch)
+    batch = mixed(session, training_batch(session, fed))
+    if not session.settled:
+        settle(session, batch)
     set_lr(session.optimizer, session.lr(session.step))
     session.loss_sum += session.update(partial(loss_of, session), batch)
+    average_statistics(session.model, session.world)
     if session.average:
         session.average.update(session.model, session.step)
 
@@ -146,11 +154,50 @@ def training_batch(session: Session, fed: Fed) -> Batch:
     return Batch(session.store.normalise(x), fed.y, session.step)
 
 
+def mixed(session: Session, batch: Batch) -> Batch:
+    """What the batch seam makes of a step's images.
+
+    Its operations see the images of all devices, as they would in one process: every device gets all of them, as
+    float32, does the whole work and goes on with its share. Where the seam is empty nothing is exchanged.
+    """
+    if not session.batch:
+        return batch
+    world, parts = session.world, session.parts
+    batch = batch._replace(x=world.whole(batch.x, parts), y=world.whole(batch.y, parts))
+    for mix in session.batch:
+        batch = mix(batch)
+    x, y = world.share(batch.x, parts), world.share(batch.y, parts)
+    if session.recipe.precision.channels_last:  # which an exchange does not keep
+        x = x.contiguous(memory_format=torch.channels_last)
+    return batch._replace(x=x, y=y)
+
+
+def settle(session: Session, batch: Batch) -> None:
+    """A pass before a process's first step, after which torch orders gradients in the buckets that it exchanges.
+
+    It does so once, and a sum's last digits may depend on a number's place in a bucket: without this pass the first
+    step of a resumed run would differ from the same step of an undisturbed one. Raises InputError for a parameter
+    without a gradient, for which torch would wait.
+    """
+    x, y = (values.tensor_split(session.parts)[0] for values in (batch.x, batch.y))
+    before = [buffer.clone() for buffer in session.model.buffers()]
+    loss_of(session, batch._replace(x=x, y=y)).backward()  # type: ignore[no-untyped-call]
+    for buffer, old in zip(session.model.buffers(), before, strict=True):
+        buffer.copy_(old)
+    for name, parameter in session.model.named_parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            raise InputError(
+                f"model: {name} takes no part in training, which several devices cannot share so"
+            )
+    session.optimizer.zero_grad(set_to_none=True)
+    session.settled = True
+
+
 def loss_of(session: Session, batch: Batch) -> Tensor:
     """The loss of a batch, or of a part of it; the same network draws whenever it is taken in one step."""
     if session.draws_itself:
         stream = f"network/{batch.part}" if batch.part else "network"
-        torch.manual_seed(session.streams.key(stream, session.step))
+        torch.manual_seed(session.streams.key(session.world.own(stream), session.step))
     with session.autocast:
         answer = session.forward(batch.x)
         outputs, *auxiliary = answer if isinstance(answer, tuple) else (answer,)
@@ -162,7 +209,7 @@ def close_epoch(session: Session) -> EpochRow:
     budget, resolved = session.recipe.budget, session.resolved
     wanted = session.step == resolved.total_steps or budget.evaluate == "every_epoch"
     session.validation = evaluate_on(session, "validation") if wanted else None
-    loss = session.loss_sum.item() / resolved.steps_per_epoch
+    loss = session.world.summed(session.loss_sum).item() / session.world.size / resolved.steps_per_epoch
     speed, waiting = session.clock.lap(budget.batch_size)
     row = EpochRow(
         epoch=session.step // resolved.steps_per_epoch,
@@ -185,8 +232,13 @@ def evaluate_on(session: Session, part: Literal["validation", "test"]) -> Bits:
         store, ids = session.test_store, torch.arange(len(session.resolved.images.test_labels))
     session.model.eval()
     with session.clock.evaluating(), session.autocast:
-        batches = ((store.normalise(x), y) for x, y in store.evaluation_batches(ids, EVALUATION_BATCH))
-        return evaluate(session.predict(evaluated_network(session)), ids, batches)
+        network = session.predict(evaluated_network(session))
+        return evaluate(network, ids, partial(_evaluation_batches, store), session.world)
+
+
+def _evaluation_batches(store: Store, ids: Tensor) -> Batches:
+    """The images `ids` of a store as the network is to see them."""
+    return ((store.normalise(x), y) for x, y in store.evaluation_batches(ids, EVALUATION_BATCH))
 
 
 def evaluated_network(session: Session) -> nn.Module:
@@ -194,7 +246,9 @@ def evaluated_network(session: Session) -> nn.Module:
     if session.average is None:
         return session.model
     epoch = max(0, session.step - 1) // session.resolved.steps_per_epoch
-    torch.manual_seed(session.streams.key("average", epoch))
+    torch.manual_seed(session.streams.key(session.world.own("average"), epoch))
     steps = [(epoch, ids) for ids in epoch_order(session, epoch)]
-    batches = (training_batch(session, fed).x for fed in feed(session, steps))
+    # In groups, images are shown as many at a time as in training: a layer knows how many groups it is given.
+    parts = session.parts if session.recipe.budget.batch_norm_images else 1
+    batches = (x for fed in feed(session, steps) for x in training_batch(session, fed).x.tensor_split(parts))
     return session.average.network(batches) or session.model

@@ -15,6 +15,7 @@ import torch
 from trickbag.data import ImageSet, canonical, check_readable, limit, open_images, split
 from trickbag.errors import InputError
 from trickbag.models import is_weights_file
+from trickbag.models.pretrained import beside
 from trickbag.recipe import (
     Data,
     Entry,
@@ -27,7 +28,9 @@ from trickbag.recipe import (
 from trickbag.schedule import build_schedule, watches
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import PASSED, SEAMS, Factory, file_digest, find, is_own, own_source
+from trickbag.train.given import given_images
 from trickbag.train.resolved import Resolved
+from trickbag.train.shares import check_shares
 from trickbag.train.trial import own_code, try_augmentation, try_network
 
 
@@ -46,6 +49,8 @@ def device_of(machine: Machine) -> torch.device:
 
 def open_data(data: Data, machine: Machine, base: Path = Path()) -> ImageSet:
     """The images that a recipe names, decoded once and shared through the cache; no bad files met yet."""
+    if (given := given_images(data)) is not None:
+        return given.for_run()
     factory = find("dataset", data.name, base, "data.name")
     args = arguments(factory, data.arguments, "data", PASSED["dataset"], Data.model_fields)
     with own_code(data.name, "data.name"):
@@ -92,8 +97,14 @@ def resolve(recipe: Recipe, machine: Machine, base: Path = Path()) -> Resolved:
     plain["sources"] = _sources(recipe, base)
     full = validate(Recipe, plain)
     check_company(full)
+    check_shares(full, machine.devices)
     try_network(full, resolved, try_augmentation(full, resolved, base))
     return Resolved(full, images, train_ids, validation_ids, base)
+
+
+def training_images(data: Data, machine: Machine, base: Path = Path()) -> int:
+    """How many images are left to train on, without those for validation."""
+    return len(_split(data, open_data(data, machine, base))[0])
 
 
 def _split(data: Data, images: ImageSet) -> tuple[torch.Tensor, torch.Tensor]:
@@ -138,8 +149,18 @@ def _as_written(checked: dict[str, Any], given: Mapping[str, Any], resolved: Res
     return checked | durations
 
 
+ALONE = {
+    "sample": ("auto_augment", "rand_augment", "trivial_augment", "augmix", "three_augment"),
+    "batch": ("mixup", "cutmix", "resize_mix", "mixup_or_cutmix"),
+}
+"""Operations of a seam of which a recipe names one at most."""
+
+
 def check_company(recipe: Recipe) -> None:
-    """Refuse what cannot work together: two averages, SAM in fp16, more parts of a batch than images."""
+    """Refuse what cannot work together.
+
+    That is two averages, two policies, two ways of mixing, SAM in fp16, and more parts of a batch than images.
+    """
     if "sam" in recipe.step and recipe.precision.dtype == "fp16":
         raise InputError(
             "step.sam: its two passes cannot share a loss scale of fp16; use precision.dtype=bf16"
@@ -152,6 +173,10 @@ def check_company(recipe: Recipe) -> None:
         )
     if len(recipe.average) > 1:
         raise InputError(f"average: {' and '.join(recipe.average)} exclude each other; name one of them")
+    for seam, names in ALONE.items():
+        named = [name for name in getattr(recipe, seam) if name in names]
+        if len(named) > 1:
+            raise InputError(f"{seam}: {' and '.join(named)} exclude each other; name one of them")
 
 
 def _dtype(recipe: Recipe, device: torch.device) -> str:
@@ -179,4 +204,4 @@ def _sources(recipe: Recipe, base: Path) -> dict[str, str]:
     start = str(recipe.model.arguments.get("pretrained", ""))
     weights = [teacher] if teacher.endswith(".safetensors") and not teacher.startswith("runs/") else []
     weights += [start] if is_weights_file(start) else []
-    return found | {path: file_digest(base / path) for path in weights}
+    return found | {path: file_digest(beside(path, base, "recipe")) for path in weights}

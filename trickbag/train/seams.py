@@ -6,7 +6,7 @@ A seam without operations leaves no code in the step and draws nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from trickbag.rng import Streams
+from trickbag.train.world import World
 
 
 class Batch(NamedTuple):
-    """What the operations of one step see."""
+    """What the operations of one step see: all images of the step at the batch seam, later a process's share."""
 
     x: Tensor  # float32 [B, C, H, W], augmented and normalised
     y: Tensor  # int64 [B], or float32 [B, K] once mixed or smoothed
@@ -51,6 +52,7 @@ class Context:
     find_model: Callable[[str], Callable[..., nn.Module]]  # the factory that a model's name stands for
     steps_per_epoch: int
     total_steps: int
+    world: World = field(default_factory=World)
 
     @property
     def num_classes(self) -> int:

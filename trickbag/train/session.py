@@ -27,9 +27,11 @@ from trickbag.train.operations import cross_entropy_loss
 from trickbag.train.resolve import device_of
 from trickbag.train.resolved import Resolved
 from trickbag.train.seams import BatchOperation, Context, Loss, Network, Order
+from trickbag.train.shares import check_shares, parts_of, share_gradients, share_statistics
 from trickbag.train.stores import build_stores
 from trickbag.train.trial import model_parts
 from trickbag.train.update import ScaledBackward, Update
+from trickbag.train.world import World
 
 COMPILED_STRUCTURES = 200  # of a network's class in one process; with evaluation, two per arm
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -45,7 +47,9 @@ class Session:
     store: Store  # of the training images, which hold the validation images
     test_store: Store
     model: nn.Module
-    forward: nn.Module  # the model, compiled where the recipe says so
+    forward: (
+        nn.Module
+    )  # the model, sharing its gradients with other processes, compiled where the recipe says so
     optimizer: torch.optim.Optimizer
     factor: Callable[..., float]  # of the peak rate: (step counted from 0, accuracies so far)
     order: Sequence[Order]
@@ -58,9 +62,11 @@ class Session:
     autocast: AbstractContextManager[Any]
     scaler: torch.amp.GradScaler | None
     clock: Clock
+    world: World  # the processes that train this run, and which of them this one is
     draws_itself: bool  # whether the network may draw, as dropout does; surgery may have put it there
     step: int = 0  # steps done
     loss_sum: Tensor = field(default_factory=lambda: torch.zeros(()))  # of the epoch under way
+    settled: bool = True  # whether the exchange of gradients has the order that it keeps
     rows: list[EpochRow] = field(default_factory=list)
     validation: Bits | None = None  # of the last epoch, where it was evaluated
     resumed: int = 0
@@ -71,6 +77,11 @@ class Session:
         """The resolved recipe."""
         return self.resolved.recipe
 
+    @property
+    def parts(self) -> int:
+        """In how many parts, one after the other, a batch is taken."""
+        return parts_of(self.recipe)
+
     def lr(self, step: int) -> float:
         """The learning rate of a step counted from 0, which may depend on the accuracies of the epochs so far."""
         history = [row.top1 for row in self.rows if row.top1 is not None]
@@ -78,8 +89,13 @@ class Session:
 
 
 def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
-    """Build everything that a run trains with; the global random state is neither used nor changed."""
-    recipe, device = resolved.recipe, device_of(machine)
+    """Build everything that a run trains with; the global random state is neither used nor changed.
+
+    Processes that have joined a world train one run together: each builds the same session, and takes its share of
+    every batch. InputError where the batch cannot be shared out.
+    """
+    recipe, device, world = resolved.recipe, device_of(machine), World.here()
+    check_shares(recipe, world.size)
     clock = Clock(device)
     clock.start()
     streams = Streams(seed, recipe.replica)
@@ -101,9 +117,12 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         find_model=lambda name: find("model", name, resolved.base, "model.name"),
         steps_per_epoch=resolved.steps_per_epoch,
         total_steps=resolved.total_steps,
+        world=world,
     )
     for build in _operations(resolved, "surgery"):
         model = build(context, model)
+    share_statistics(model, recipe, world, device)
+    forward, apart = share_gradients(model, world)
     optimizer = _optimizer(resolved, model, streams)
     operations = [told(build(), store.mean) for build in _operations(resolved, "sample")]
     store, sample = store.taking(operations, streams)
@@ -115,21 +134,23 @@ def build_session(resolved: Resolved, seed: int, machine: Machine) -> Session:
         store=store,
         test_store=test_store,
         model=model,
-        forward=torch.compile(model) if recipe.precision.compile else model,  # type: ignore[arg-type]
+        forward=torch.compile(forward) if recipe.precision.compile else forward,  # type: ignore[arg-type]
         optimizer=optimizer,
         factor=_schedule(resolved),
         order=[build(context) for build in _operations(resolved, "order")],
         sample=sample,
         batch=[build(context) for build in _operations(resolved, "batch")],
         loss=_loss(resolved, context),
-        update=_update(resolved, context, Update(model, optimizer, scaler=scaler)),
+        update=_update(resolved, context, Update(model, optimizer, scaler=scaler, apart=apart)),
         average=next((build(context, model) for build in _operations(resolved, "average")), None),
         predict=_predict(resolved, context),
         autocast=_autocast(recipe, device),
         scaler=scaler,
         clock=clock,
+        world=world,
         draws_itself=bool(recipe.surgery) or not isinstance(model, Family) or model.draws,
         loss_sum=torch.zeros((), device=device),
+        settled=forward is model,
     )
 
 

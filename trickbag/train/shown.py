@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trickbag.rng import images_of
-from trickbag.train.loop import epoch_order, feed, training_batch
+from trickbag.train.loop import epoch_order, feed, mixed, training_batch
 from trickbag.train.session import Session
 
 
@@ -52,9 +52,7 @@ def _look(
         ids, wanted = ids[wanted], wanted[wanted]
     session.step = epoch * session.resolved.steps_per_epoch + step
     for fed in feed(session, [(epoch, ids)]):
-        batch = training_batch(session, fed)
-        for mix in session.batch:
-            batch = mix(batch)
+        batch = mixed(session, training_batch(session, fed))
         targets = batch.y if batch.y.ndim == 2 else functional.one_hot(batch.y, session.resolved.num_classes)
         for row in wanted.nonzero()[:, 0].tolist():
             pixels = _pixels(session, batch.x[row])

@@ -1,6 +1,7 @@
 """The teacher of a distillation: a network trained by trickbag and kept, or a pretrained one of a library."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from trickbag.errors import InputError
 from trickbag.models import build_model, origin_of
+from trickbag.models.pretrained import beside
 from trickbag.recipe import Model, thaw
 from trickbag.train.seams import Context, Network
 
@@ -20,10 +22,10 @@ def load_teacher(spec: str, context: Context) -> Network:
 
     `spec`: a .safetensors file written by trickbag, or the name of a pretrained model, timm/NAME or
     torchvision/NAME. It sees the images normalised as it was trained on them. Raises InputError where it is
-    neither, cannot be read, or knows other classes.
+    neither, lies elsewhere than beside the study, cannot be read, or knows other classes.
     """
     if spec.endswith(".safetensors"):
-        return _from_file(context.base / spec, context)
+        return _from_file(beside(spec, context.base, FIELD), context, own=spec.startswith("runs/"))
     if "/" in spec:
         return _pretrained(spec, context)
     none = "the study has no teacher; add one, as teacher: {set: {model.name: …}}"
@@ -32,8 +34,8 @@ def load_teacher(spec: str, context: Context) -> Network:
     raise InputError(f"{FIELD}: {what}; or name {others}")
 
 
-def _from_file(path: Path, context: Context) -> Network:
-    """The network in a weights file written by trickbag."""
+def _from_file(path: Path, context: Context, own: bool) -> Network:
+    """The network in a weights file written by trickbag; `own` to this study, which may name code of the user's."""
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
@@ -42,11 +44,29 @@ def _from_file(path: Path, context: Context) -> Network:
         raise InputError(f"{FIELD}: {path} cannot be read: {error}") from None
     if "model" not in about:
         raise InputError(f"{FIELD}: {path} was not written by trickbag: it names no model")
+    try:
+        return _described(path, about, tensors, context, own)
+    except (InputError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # the file says how to build it, and may say anything
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{FIELD}: {path} does not fit what it says of itself: {reason}") from None
+
+
+def _described(
+    path: Path, about: Mapping[str, str], tensors: Mapping[str, Tensor], context: Context, own: bool
+) -> Network:
+    """The network that a weights file describes, with the file's weights."""
     if (known := tuple(json.loads(about["classes"]))) != context.classes:
         raise InputError(
             f"{FIELD}: {path} knows {len(known)} classes, {', '.join(known[:3])} …, not the student's"
         )
     entry, sizes = Model.model_validate_json(about["model"]), (context.num_classes, int(about["in_channels"]))
+    if ":" in entry.name and not own:
+        raise InputError(
+            f"{FIELD}: {path} asks for code, {entry.name}, which is not run because a weights file says so; "
+            "train this teacher in the study, as teacher: {set: {model.name: …}}"
+        )
     # The weights that it once started from are not needed again.
     args = {name: value for name, value in thaw(entry.arguments).items() if name != "pretrained"}
     model = build_model(context.find_model(entry.name), args, *sizes, context.streams)

@@ -5,6 +5,7 @@ A step operation maps one `Update` to another, as `build(context, update, **argu
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -46,6 +47,9 @@ class Update:
     scaler: torch.amp.GradScaler | None = None
     before: tuple[Callable[[], object], ...] = ()  # change the gradients, in order
     after: tuple[Callable[[int], object], ...] = ()  # given the step, change the weights, in order
+    apart: Callable[[], AbstractContextManager[None]] = (
+        nullcontext  # gradients are not yet those of all processes
+    )
     state: Mapping[str, Tensor] = field(default_factory=dict)  # what operations keep between steps
 
     def __call__(self, loss_of: Loss, batch: Batch) -> Tensor:

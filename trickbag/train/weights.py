@@ -11,9 +11,14 @@ from trickbag.train.session import Session
 
 
 def save_weights(path: Path, session: Session) -> None:
-    """Keep the network that a session evaluates: weights, and in the metadata its recipe, classes and normalisation."""
+    """Keep the network that a session evaluates: weights, and in the metadata its recipe, classes and normalisation.
+
+    All processes of a run call it, since an average is estimated by all; the one that leads writes.
+    """
     with session.autocast:  # as at evaluation: an average may estimate its batch-norm statistics here
         network = evaluated_network(session)
+    if not session.world.leads:
+        return
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     resolved = session.resolved
     about = {

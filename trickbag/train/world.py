@@ -12,6 +12,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import Store
 
 from trickbag.recipe import Machine
 
@@ -35,15 +36,36 @@ class World:
         """Whether this is the process that writes and speaks for all."""
         return self.rank == 0
 
-    def share(self, x: Tensor) -> Tensor:
-        """This process's part of a batch [B, …]: the parts of all, in order of rank, make the whole."""
-        return x.tensor_split(self.size)[self.rank] if self.size > 1 else x
+    def own(self, stream: str) -> str:
+        """The name of a random stream as this process draws from it: shares of a batch must not draw alike.
 
-    def gathered(self, x: Tensor) -> Tensor:
-        """The whole [B, …] of which each process has a part, all of one size."""
+        The process that leads draws as one that is alone.
+        """
+        return stream if self.leads else f"{stream}/device{self.rank}"
+
+    def share(self, x: Tensor, parts: int = 1) -> Tensor:
+        """This process's share of a batch [B, …], in the batch's order.
+
+        A batch that is taken in `parts` equal parts, one after the other, is shared out part by part, so that all
+        processes are at the same part at the same time. B is a multiple of parts and size.
+        """
         if self.size == 1:
             return x
-        parts = [torch.empty_like(x) for _ in range(self.size)]
+        pieces = x.reshape(parts, self.size, len(x) // (parts * self.size), *x.shape[1:])
+        return pieces[:, self.rank].flatten(0, 1)
+
+    def whole(self, x: Tensor, parts: int = 1) -> Tensor:
+        """The batch [B, …] of which each process has a `share`."""
+        if self.size == 1:
+            return x
+        pieces = self.gathered(x).reshape(self.size, parts, len(x) // parts, *x.shape[1:])
+        return pieces.transpose(0, 1).flatten(0, 2)
+
+    def gathered(self, x: Tensor) -> Tensor:
+        """[size n, …]: every process's `x` [n, …], in order of rank."""
+        if self.size == 1:
+            return x
+        parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(self.size)]
         dist.all_gather(parts, x.contiguous())
         return torch.cat(parts)
 
@@ -51,13 +73,45 @@ class World:
         """The sum of every process's `x`, in order of rank, so that the last digits are always the same."""
         return x if self.size == 1 else self.gathered(x[None]).sum(0)
 
+    def any_of(self, *flags: bool) -> list[bool]:
+        """Each flag, true where it is true in any process; nobody goes on before all have said theirs.
+
+        They are exchanged between CPUs, so that no device is waited for.
+        """
+        if self.size == 1:
+            return list(flags)
+        said = torch.tensor(flags, dtype=torch.uint8)
+        dist.all_reduce(said, dist.ReduceOp.MAX)
+        return [bool(flag) for flag in said.tolist()]
+
+    def told(self, data: bytes) -> bytes:
+        """The bytes of the process that leads; those of the others do not matter."""
+        if self.size == 1:
+            return data
+        length = torch.tensor([len(data)])
+        dist.broadcast(length, 0)
+        held = bytearray(data) if self.leads else bytearray(int(length))
+        dist.broadcast(torch.frombuffer(held, dtype=torch.uint8), 0)
+        return bytes(held)
+
 
 @contextmanager
-def joined(machine: Machine, device: torch.device) -> Iterator[World]:
-    """Join the world that torchrun's environment variables speak of, and leave it at the end."""
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(seconds=machine.patience_seconds))
+def joined(
+    machine: Machine, device: torch.device, store: Store | None = None, rank: int = -1, size: int = -1
+) -> Iterator[World]:
+    """Join the world of `size` processes that share a store (by default: that torchrun speaks of), and leave it.
+
+    Tensors on the CPU can be exchanged as well where the device is a GPU. An error leaves the world as it is: the
+    others may be gone, and taking leave of them could take for ever.
+    """
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"  # CPUs agree without the devices
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    patience = timedelta(seconds=machine.patience_seconds)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
     try:
         yield World.here()
-    finally:
+    except KeyboardInterrupt:  # upon which all have agreed
         dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()

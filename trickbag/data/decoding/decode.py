@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from trickbag.data.decoding.header import FORMATS, MAX_PIXELS, header
-from trickbag.data.decoding.jpeg import strip
+from trickbag.data.decoding.jpeg import Box, cutout
 from trickbag.errors import InputError
 
 MAX_SCANS = 100  # of a progressive JPEG; usual are 10, and each costs as much as another image
@@ -23,21 +24,31 @@ Pixels = NDArray[np.uint8]  # [height, width, 3]
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode(data: bytes, where: str, *, upright: bool = False, rows: tuple[int, int] | None = None) -> Pixels:
+class Part(NamedTuple):
+    """Pixels of an image, and the height and width of the whole of it."""
+
+    pixels: Pixels
+    size: tuple[int, int]
+
+
+def decode(data: bytes, where: str, *, upright: bool = False) -> Pixels:
     """The RGB pixels of an encoded image, uint8 [H, W, 3], as torchvision with PIL reads it.
 
-    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. With `rows`
-    (top, bottom) only those from `top` to before `bottom` are returned, and of some files no more are decoded.
-    Raises InputError with `where` for what is no image, is damaged, has more than 8 bits per channel, or more
-    than `MAX_PIXELS` pixels.
+    With `upright` the EXIF orientation is applied; the field's class-folder readers ignore it. Raises InputError
+    with `where` for what is no image, is damaged, has more than 8 bits per channel, or more than `MAX_PIXELS`
+    pixels.
+    """
+    return decode_part(data, where, None, upright=upright).pixels
+
+
+def decode_part(data: bytes, where: str, box: Box | None, *, upright: bool = False) -> Part:
+    """What `decode` gives in a box (top, left, height, width), as far as it lies in the image; None: all of it.
+
+    Of some files no more is decoded than the box and a little around it.
     """
     try:
-        if data.startswith(b"\xff\xd8"):
-            pixels = _by_simplejpeg(data, upright, rows)
-            if pixels is not None:
-                return pixels
-        pixels = _by_pil(data, upright)
-        return pixels if rows is None else pixels[slice(*rows)]
+        part = _by_simplejpeg(data, box, upright) if data.startswith(b"\xff\xd8") else None
+        return part or _inside(_by_pil(data, upright), box)
     except UnidentifiedImageError:
         problem = f"it is none of {', '.join(FORMATS)}, or its beginning is damaged"
     except Exception as error:  # PIL's decoders raise nearly everything on broken input
@@ -45,7 +56,17 @@ def decode(data: bytes, where: str, *, upright: bool = False, rows: tuple[int, i
     raise InputError(f"{where}: the image cannot be read ({problem}); replace or remove it")
 
 
-def _by_simplejpeg(data: bytes, upright: bool, rows: tuple[int, int] | None) -> Pixels | None:
+def _inside(pixels: Pixels, box: Box | None) -> Part:
+    """The box of a whole image."""
+    return Part(pixels if box is None else _cropped(pixels, *box), pixels.shape[:2])
+
+
+def _cropped(pixels: Pixels, top: int, left: int, height: int, width: int) -> Pixels:
+    """A box of pixels."""
+    return pixels[top : top + height, left : left + width]
+
+
+def _by_simplejpeg(data: bytes, box: Box | None, upright: bool) -> Part | None:
     """The pixels of a JPEG, the same as PIL's in less time; None for what PIL has to decide."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
@@ -53,12 +74,12 @@ def _by_simplejpeg(data: bytes, upright: bool, rows: tuple[int, int] | None) -> 
         if colours not in ("YCbCr", "RGB", "Gray"):  # PIL has a formula of its own for CMYK
             return None
         orientation = header(data)[1] if upright else 1
-        part = strip(data, *rows) if rows is not None and orientation == 1 else None
-        if rows is not None and part is not None:
-            pixels = simplejpeg.decode_jpeg(part.data, "RGB", strict=part.whole)
-            return np.asarray(pixels[rows[0] - part.top : rows[1] - part.top])
-        pixels = turned(simplejpeg.decode_jpeg(data, "RGB"), orientation)
-        return pixels if rows is None else pixels[slice(*rows)]
+        cut = cutout(data, box) if box and orientation == 1 else None
+        if box and cut:
+            pixels = simplejpeg.decode_jpeg(cut.data, "RGB", strict=cut.whole)
+            place = box[0] - cut.top, box[1] - cut.left
+            return Part(_cropped(pixels, *place, *box[2:]), (height, width))
+        return _inside(turned(simplejpeg.decode_jpeg(data, "RGB"), orientation), box)
     except ValueError as error:
         if isinstance(error, _TooMuchError):
             raise

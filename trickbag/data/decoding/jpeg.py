@@ -1,21 +1,35 @@
-"""Decoding less of a JPEG than all of it: only the rows between the top and the bottom of a crop."""
+"""Decoding less of a JPEG than all of it: the blocks that hold a box, where they can be told apart."""
 
-import re
+import struct
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 _END = b"\xff\xd9"  # the marker that every whole file ends with
 _SEQUENTIAL = (0xC0, 0xC1)  # baseline and extended frames: the rows lie one behind the other
-_SCAN, _INTERVAL = 0xDA, 0xDD
-_RESTART = re.compile(b"\xff[\xd0-\xd7]")
-_CONTEXT = 2  # more rows, from which the outermost one's colour is interpolated where colours are subsampled
+_SCAN, _INTERVAL, _RESTARTS = 0xDA, 0xDD, bytes(range(0xD0, 0xD8))
+_APPLICATION, _OURS, _KEPT_AS = (
+    0xEF,
+    b"trickbag\0",
+    "<u2",
+)  # a segment that no standard defines, and what it holds
+_LONGEST = 65_535  # bytes of a segment
+_SEGMENT = struct.Struct(">BBH")  # 0xFF, what it is, and its length but for these two bytes
+# So many more rows and columns on each side: subsampled colours are interpolated from the next ones, except in images
+# of no more than 4 columns, which nothing that is cut out may become.
+_ROWS, _COLUMNS = 2, 4
 _BLOCKS = 16  # rows that are decoded together at most
 
+Box = tuple[int, int, int, int]  # top, left, height, width
 
-class Strip(NamedTuple):
-    """A JPEG that holds some rows of another, with the very pixels that they have there."""
+
+class Cutout(NamedTuple):
+    """A JPEG that holds a part of another, with the very pixels that it has there."""
 
     data: bytearray
-    top: int  # its first row's place in the whole image
+    top: int  # the place of its first pixel in the whole image
+    left: int
     whole: bool  # whether nothing follows that its header does not speak of, so that a decoder has nothing to warn of
 
 
@@ -28,62 +42,118 @@ class _Head(NamedTuple):
     block: tuple[int, int]  # height and width in pixels of what is encoded together
     interval: int  # so many of these lie between two restart markers; 0: there are none
     scan: int  # where the encoded pixels begin
+    borders: slice | None  # where it is told where the pieces between restart markers lie
 
 
-def strip(data: bytes, top: int, bottom: int) -> Strip | None:
-    """The rows from `top` to before `bottom` and a few more; None where that would spare nothing.
+def cutout(data: bytes, box: Box) -> Cutout | None:
+    """The pixels of a box and some around it; None where that would spare nothing.
 
-    Where a restart marker stands behind each row of blocks (as in prepared images that were made smaller), the
-    rows above and below are left out. In other files a header that says that the image ends soon after `bottom`
-    spares the rows below. None also for a file that is cut off, of which only the whole can tell, and for one
-    whose rows do not lie one behind the other (progressive).
+    Where each row of blocks is cut in equal pieces by restart markers (prepared images that were made smaller have
+    one behind every block), those beside the box are left out. In other files a header that says that the image
+    ends soon after the box spares the rows below. None also for a file that is cut off, of which only the whole
+    can tell, for one whose rows do not lie one behind the other (progressive), and for a box that is not inside.
     """
     head = _head(data) if data.endswith(_END) else None
-    if head is None or bottom > head.height:
+    top, left, height, width = box
+    if head is None or top + height > head.height or left + width > head.width:
         return None
-    if head.interval and head.interval == -(-head.width // head.block[1]):
-        return _between(data, head, top, bottom)
-    if bottom + _CONTEXT + _BLOCKS > head.height:
+    if head.interval and -(-head.width // head.block[1]) % head.interval == 0:
+        return _pieces(data, head, box)
+    rows = top + height + _ROWS
+    if rows + _BLOCKS > head.height:
         return None
-    return Strip(_of_height(bytearray(data), head, bottom + _CONTEXT), 0, False)
+    return Cutout(bytearray(_resized(data, head, rows, head.width) + data[head.scan :]), 0, 0, False)
 
 
-def _between(data: bytes, head: _Head, top: int, bottom: int) -> Strip | None:
-    """The rows of blocks that hold the rows asked for, cut out at the restart markers and numbered anew."""
-    side, count = head.block[0], -(-head.height // head.block[0])
-    first, last = max(0, (top - _CONTEXT) // side), min(-(-(bottom + _CONTEXT) // side), count)
-    marks = [mark.start() for mark in _RESTART.finditer(data, head.scan)]
-    if len(marks) != count - 1 or last - first == count:  # damaged, or nothing to spare
+def _pieces(data: bytes, head: _Head, box: Box) -> Cutout | None:
+    """The pieces between restart markers that hold the box, one row behind the other and numbered anew."""
+    high, wide = head.block[0], head.block[1] * head.interval
+    grid = -(-head.height // high), -(-head.width // wide)
+    first, last = _span(box[0] - _ROWS, box[0] + box[2] + _ROWS, high, grid[0])
+    begin, end = _span(box[1] - _COLUMNS, box[1] + box[3] + _COLUMNS, wide, grid[1])
+    borders = None if (last - first, end - begin) == grid else _borders(data, head, grid[0] * grid[1])
+    if borders is None:
         return None
-    starts = [head.scan, *(mark + 2 for mark in marks)]
-    begin, end = starts[first], marks[last - 1] if last < count else len(data) - len(_END)
-    rows = bytearray(data[begin:end])
-    for number, mark in enumerate(marks[first : last - 1]):
-        rows[mark - begin + 1] = 0xD0 + number % 8
-    height = min(head.height, last * side) - first * side
-    return Strip(_of_height(bytearray(data[: head.scan]), head, height) + rows + _END, first * side, True)
+    starts = borders[:-1].reshape(grid)[first:last, begin]
+    ends = borders[1:].reshape(grid)[first:last, begin:end]
+    size = min(head.height, last * high) - first * high, min(head.width, end * wide) - begin * wide
+    parts, moved, at, scan = [_resized(data, head, *size)], [], head.scan, head.scan
+    for start, stop in zip(starts.tolist(), ends[:, -1].tolist(), strict=True):
+        parts.append(data[scan + start : scan + stop])
+        moved.append([at - start - 1])
+        at += stop - start
+    cut = bytearray(b"".join(parts))
+    codes = np.frombuffer(_numbered(ends.size), np.uint8)
+    np.frombuffer(cut, np.uint8).put((ends + np.array(moved)).ravel(), codes, mode="clip")
+    return Cutout(cut, first * high, begin * wide, True)
 
 
-def _of_height(data: bytearray, head: _Head, height: int) -> bytearray:
-    """The file, its header speaking of another height."""
-    data[head.frame + 5 : head.frame + 7] = height.to_bytes(2, "big")
-    return data
+def _span(start: int, end: int, side: int, count: int) -> tuple[int, int]:
+    """The first of `count` pieces that hold some of the pixels from `start` to `end`, and the one behind the last."""
+    return max(0, start // side), min(-(-end // side), count)
+
+
+def _borders(data: bytes, head: _Head, count: int) -> NDArray[np.integer] | None:
+    """Where each of `count` pieces begins, counted from the scan, and the last one ends, behind its marker.
+
+    None where they are not so many, or where there is no such marker behind each.
+    """
+    encoded = np.frombuffer(data, np.uint8)[head.scan :]
+    if head.borders:
+        told = data[head.borders]
+        borders = np.frombuffer(told[: len(told) // 2 * 2], _KEPT_AS)
+    else:
+        markers = (encoded[:-1] == 0xFF) & (encoded[1:] != 0)  # before a 0, 0xFF is none
+        borders = np.append(0, markers.nonzero()[0] + 2)
+    if len(borders) != count + 1 or borders[0] or borders[-1] != len(encoded):
+        return None
+    codes = encoded.take(borders[1:] - 1, mode="clip")  # only what is told wrongly lies outside
+    return borders if codes.tobytes() == _numbered(count) else None
+
+
+def _numbered(count: int) -> bytes:
+    """The second bytes of the markers behind all of so many pieces: restarts 0 … 7 over and over, and the end."""
+    return (_RESTARTS * (count // 8 + 1))[: count - 1] + _END[1:]
+
+
+def with_borders(data: bytes) -> bytes:
+    """The JPEG, in a segment of which it is told where the pieces between restart markers lie, so that none searches.
+
+    As it is where it has no such markers, and where the numbers are too large or too many.
+    """
+    head = _head(data)
+    if head is None or not head.interval or len(data) - head.scan >= _LONGEST:
+        return data
+    count = -(-head.height // head.block[0]) * (-(-head.width // head.block[1]) // head.interval)
+    borders = _borders(data, head, count)
+    if borders is None or 2 * count > _LONGEST // 2:
+        return data
+    told = _OURS + borders.astype(_KEPT_AS).tobytes()
+    return data[: head.frame] + _SEGMENT.pack(0xFF, _APPLICATION, 2 + len(told)) + told + data[head.frame :]
+
+
+def _resized(data: bytes, head: _Head, height: int, width: int) -> bytes:
+    """What stands before the encoded pixels, speaking of another size."""
+    at = head.frame + 5
+    return data[:at] + height.to_bytes(2, "big") + width.to_bytes(2, "big") + data[at + 4 : head.scan]
 
 
 def _head(data: bytes) -> _Head | None:
     """The head of a file with a sequential frame whose components all lie in one scan; None for other files."""
-    at, frame, interval = 2, None, 0
+    at, frame, interval, borders = 2, None, 0, None
     while at + 10 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        _, marker, length = _SEGMENT.unpack_from(data, at)
         if marker in _SEQUENTIAL:
             frame = at
         elif marker == _INTERVAL:
             interval = int.from_bytes(data[at + 4 : at + 6], "big")
+        elif marker == _APPLICATION and data.startswith(_OURS, at + 4):
+            borders = slice(at + 4 + len(_OURS), at + 2 + length)
         elif marker == _SCAN:
             if frame is None or data[at + 4] != data[frame + 9]:
                 return None
             height, width = (int.from_bytes(data[frame + i : frame + i + 2], "big") for i in (5, 7))
-            return _Head(frame, height, width, _block(data, frame), interval, at + 2 + length)
+            return _Head(frame, height, width, _block(data, frame), interval, at + 2 + length, borders)
         at += 2 + length
     return None
 

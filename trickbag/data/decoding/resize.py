@@ -21,7 +21,8 @@ def resized(pixels: Pixels, height: int, width: int) -> Pixels:
         return pixels
     image = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
     out = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
-    return out.permute(0, 2, 3, 1)[0].numpy()
+    made: Pixels = out.numpy()[0].transpose(1, 2, 0)  # numpy's views take half the time of torch's
+    return made
 
 
 def fitted(pixels: Pixels, height: int, width: int) -> Pixels:
@@ -49,11 +50,12 @@ def _part(pixels: Pixels, new: tuple[int, int], box: tuple[int, int, int, int]) 
     return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=source))
 
 
-def mirrored(pixels: Pixels) -> Pixels:
-    """The image [H, W, 3] with left and right exchanged: by torch, which takes an eighth of numpy's time.
+def write_mirrored(pixels: Pixels, out: Pixels) -> None:
+    """Write the image [H, W, 3] into `out` with left and right exchanged: by torch, in an eighth of numpy's time.
 
     Piece by piece where torch may use several threads: they would be as many for each thread that calls this.
     """
     image = torch.from_numpy(np.ascontiguousarray(pixels))
     rows = len(image) if torch.get_num_threads() == 1 else max(1, (_GRAIN - 1) // image[0].numel())
-    return np.concatenate([image[at : at + rows].flip(1).numpy() for at in range(0, len(image), rows)])
+    for at in range(0, len(image), rows):
+        out[at : at + rows] = image[at : at + rows].flip(1).numpy()

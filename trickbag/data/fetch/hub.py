@@ -29,6 +29,12 @@ _SHARD = re.compile(r"(train|test|validation)-\d{5}-of-\d{5}\.parquet", re.ASCII
 _CONVERTED = "refs/convert/parquet"  # where the hub keeps the Parquet form of what is in other forms
 _TIMEOUT = 30.0  # seconds
 _SHOWN = 250  # characters of what the hub's library says
+_UNREACHABLE = {
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionError",
+    "OfflineModeIsEnabled",
+}  # of httpx and others
 
 
 class Repository(NamedTuple):
@@ -166,6 +172,11 @@ def _asking(repository: Repository) -> Iterator[None]:
             ) from None
         raise InputError(f"{where}: the hub refuses: {shorten(str(error), _SHOWN)}") from None
     except Exception as error:  # the exceptions of the HTTP library below it change with its version
+        if {kind.__name__ for kind in type(error).__mro__} & _UNREACHABLE:
+            raise InputError(
+                f"{where}: the hub cannot be reached ({shorten(str(error), _SHOWN)}); check that this machine is "
+                "online, and say the same again"
+            ) from None
         reason = shorten(f"{type(error).__name__}: {error}", _SHOWN)
         raise InputError(f"{where}: the hub cannot be asked: {reason}") from None
 

@@ -1,5 +1,6 @@
 """Preparing a data set: from its source, or from the net, to a folder that opens at once."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -113,7 +114,8 @@ def _is_done(
     if provenance.get("source") != state["source"]:
         raise InputError(
             f"{home}: holds {target.described(claim)} as it was, and that has changed since; "
-            "choose another folder with --to, or remove that one"
+            f"to have it as it is now, remove that one, as rm -r {shlex.quote(str(home))}, and say the same again; "
+            "or choose another folder with --to"
         )
     return target.sound(home, made, say)
 

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trickbag.data.decoding.resize import mirrored, resized
+from trickbag.data.decoding.decode import Pixels
+from trickbag.data.decoding.resize import resized, write_mirrored
 from trickbag.data.sample import SampleOperation
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
@@ -111,7 +112,7 @@ def centres(
 
     def write(j: int, out: NDArray[np.uint8]) -> None:
         pixels = images.centre(numbers[j])[top : top + height, left : left + width]
-        out[...] = mirrored(pixels) if mirror and mirror[j] else pixels
+        _put(pixels, out, mirror is not None and mirror[j])
 
     return Job(ids, write)
 
@@ -129,6 +130,14 @@ def crops(
 
     def write(j: int, out: NDArray[np.uint8]) -> None:
         pixels = resized(images.box(numbers[j], *boxes[j]), height, width)
-        out[...] = mirrored(pixels) if mirror and mirror[j] else pixels
+        _put(pixels, out, mirror is not None and mirror[j])
 
     return Job(ids, write)
+
+
+def _put(pixels: Pixels, out: Pixels, mirrored: bool) -> None:
+    """Write an image [H, W, 3] to its place in a batch, mirrored or as it is."""
+    if mirrored:
+        write_mirrored(pixels, out)
+    else:
+        out[...] = pixels

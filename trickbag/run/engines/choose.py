@@ -1,12 +1,15 @@
 """The engine that a machine block names."""
 
-from trickbag.errors import InputError
 from trickbag.run.engines.engine import Engine, Job
 from trickbag.run.engines.local import LocalEngine, workers
+from trickbag.run.engines.on_ray.engine import RayEngine
+from trickbag.run.engines.on_slurm.engine import SlurmEngine
 
 
 def make_engine(job: Job) -> Engine:
     """The engine of `job.machine`; InputError where it cannot work here."""
-    if job.machine.engine != "local":
-        raise InputError(f"machine.engine: {job.machine.engine} is not built in yet; use local")
+    if job.machine.engine == "ray":
+        return RayEngine(job)
+    if job.machine.engine == "slurm":
+        return SlurmEngine(job)
     return LocalEngine.of(job, workers(job.machine))

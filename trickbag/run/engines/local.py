@@ -3,19 +3,19 @@
 A worker that is killed can therefore never block the others; its run is reported as died.
 """
 
-import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.resource_tracker import ensure_running
 from typing import Any, Self
 
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
+from trickbag.run.devices import check_devices, own_gpus
+from trickbag.run.engines.ahead import pool_sizes, start
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.oom import OomWatch
 from trickbag.run.worker import work
@@ -27,22 +27,38 @@ STOP_SECONDS = 10.0  # a worker writes its checkpoint within a step; after this 
 class _Worker:
     process: BaseProcess
     connection: Connection
+    gpus: str  # its CUDA_VISIBLE_DEVICES; "" where that is left as it is
     run_id: str | None = None
 
 
 class LocalEngine:
     """Runs side by side in worker processes that stay alive from run to run."""
 
-    def __init__(self, workers: int, target: Callable[..., None], *args: Any, threads: int = 1) -> None:
-        """`target(connection, *args)` receives run ids and answers each with `Ended`."""
+    def __init__(
+        self,
+        workers: int,
+        target: Callable[..., None],
+        *args: Any,
+        threads: int = 1,
+        gpus: Sequence[str] = (),
+    ) -> None:
+        """`target(connection, *args)` receives run ids and answers each with `Ended`.
+
+        `gpus` are groups of GPUs, each as a CUDA_VISIBLE_DEVICES; every worker has one to itself while they last.
+        """
         self._limit, self._target, self._args, self._threads = workers, target, args, threads
+        self._gpus = gpus
         self._workers: list[_Worker] = []
         self._oom = OomWatch()
 
     @classmethod
     def of(cls, job: Job, workers: int) -> Self:
-        """An engine for the runs of a plan, so many side by side."""
-        return cls(workers, work, job.folder, job.machine, os.getpid(), threads=job.machine.threads)
+        """An engine for the runs of a plan, so many side by side; InputError where a run cannot have its devices."""
+        machine = job.machine
+        check_devices(machine)
+        return cls(
+            workers, work, job.folder, machine, os.getpid(), threads=machine.threads, gpus=own_gpus(machine)
+        )
 
     def capacity(self) -> int:
         """How many runs can be side by side."""
@@ -105,31 +121,24 @@ class LocalEngine:
         return Ended(run_id, f"its worker died with exit code {exit_code}")
 
     def _start(self) -> _Worker:
-        """A new worker process; its thread pools are sized before it imports anything."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-        before = {name: os.environ.get(name) for name in names}
-        os.environ.update(dict.fromkeys(names, str(self._threads)))
-        ensure_running()  # or it would unblock the signal again
-        unblocked = signal.pthread_sigmask(
-            signal.SIG_BLOCK, [signal.SIGINT]
-        )  # Ctrl-C is ours, theirs from the start
-        try:
-            process = context.Process(target=self._target, args=(theirs, *self._args), daemon=True)
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
-        theirs.close()
-        worker = _Worker(process, ours)
+        """A new worker process; its thread pools are sized and its GPUs chosen before it imports anything."""
+        gpus = self._free_gpus()
+        own = ({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}) | pool_sizes(self._threads)
+        process, connection = start(self._target, self._args, own)
+        worker = _Worker(process, connection, gpus)
         self._workers.append(worker)
         return worker
 
+    def _free_gpus(self) -> str:
+        """The group of GPUs that the fewest workers have."""
+        taken = [worker.gpus for worker in self._workers]
+        return min(self._gpus, key=taken.count, default="")
+
 
 def workers(machine: Machine) -> int:
-    """Runs side by side: as asked for, or one per `threads` cores (one in all on a GPU)."""
+    """Runs side by side: as asked for, or one per `threads` cores or group of GPUs; one in all on a named GPU."""
     if machine.workers:
         return machine.workers
-    return max(1, available_cores() // machine.threads) if machine.device == "cpu" else 1
+    if machine.device == "cpu":
+        return max(1, available_cores() // (machine.threads * machine.devices))
+    return max(1, len(own_gpus(machine)))

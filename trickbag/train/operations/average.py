@@ -1,11 +1,13 @@
 """Average operations: which second set of weights is kept and evaluated, `build(context, model, **arguments)`."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from torch import nn
 
 from trickbag.averaging import Average, Ema, Swa
 from trickbag.errors import InputError
+from trickbag.train.batch_norm import average_statistics
 from trickbag.train.operations.arguments import Share, Steps
 from trickbag.train.seams import Context
 
@@ -28,7 +30,7 @@ def build_swa(
             f"average.swa: from step {first} on, every {cycle} steps, nothing is averaged in "
             f"{context.total_steps} steps; start earlier or train longer"
         )
-    return Swa(model, first, cycle)
+    return Swa(model, first, cycle, partial(average_statistics, world=context.world))
 
 
 AVERAGE_OPERATIONS: Mapping[str, Callable[..., Average]] = {"ema": build_ema, "swa": build_swa}

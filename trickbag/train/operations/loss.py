@@ -6,7 +6,7 @@ from torch import Tensor
 
 from trickbag.errors import InputError
 from trickbag.losses import binary_cross_entropy, cross_entropy, distillation, smooth_targets
-from trickbag.train.operations.arguments import Positive, Share
+from trickbag.train.operations.arguments import Part, Positive, Share
 from trickbag.train.seams import Batch, Context, Loss
 from trickbag.train.teacher import load_teacher
 
@@ -27,7 +27,7 @@ def build_binary_cross_entropy(context: Context, inner: Loss) -> Loss:
     return loss
 
 
-def build_label_smoothing(context: Context, inner: Loss, *, smoothing: Share = 0.1) -> Loss:
+def build_label_smoothing(context: Context, inner: Loss, *, smoothing: Part = 0.1) -> Loss:
     """The inner loss on targets of which a share `smoothing` is spread over all classes."""
 
     def loss(batch: Batch) -> Tensor:

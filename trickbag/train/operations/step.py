@@ -1,6 +1,7 @@
 """Step operations: how gradients are taken and applied, `build(context, update, **arguments)`."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from torch import Tensor
@@ -14,7 +15,7 @@ from trickbag.optim import (
     sam_restore,
     statistics_kept,
 )
-from trickbag.train.operations.arguments import Count, Positive, Share
+from trickbag.train.operations.arguments import Count, Part, Positive
 from trickbag.train.seams import Batch, Context, Loss
 from trickbag.train.update import Update
 
@@ -32,7 +33,9 @@ def build_accumulate(context: Context, update: Update, *, parts: Count = 2) -> U
         for part, (x, y) in enumerate(pieces):
             share = len(x) / len(batch.x)
             piece = batch._replace(x=x, y=y, part=part)
-            losses.append(whole(lambda taken, share=share: loss_of(taken) * share, piece))  # type: ignore[misc]
+            last = part + 1 == len(pieces)  # what came before is exchanged with it
+            with nullcontext() if last else update.apart():
+                losses.append(whole(lambda taken, share=share: loss_of(taken) * share, piece))  # type: ignore[misc]
         return sum(losses[1:], losses[0])
 
     return replace(update, backward=backward)
@@ -63,7 +66,7 @@ def build_agc(context: Context, update: Update, *, clipping: Positive = 0.01) ->
     return replace(update, before=(*update.before, lambda: agc(parameters, clipping)))
 
 
-def build_lookahead(context: Context, update: Update, *, k: Count = 5, alpha: Share = 0.5) -> Update:
+def build_lookahead(context: Context, update: Update, *, k: Count = 5, alpha: Part = 0.5) -> Update:
     """Slow weights that move by `alpha` towards the trained ones every `k` steps (Zhang et al. 2019).
 
     The last step of the training counts as the end of a round, so that slow weights are what is evaluated.

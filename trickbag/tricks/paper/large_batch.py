@@ -38,7 +38,11 @@ TRICK = Trick(
             ),
         ),
         follows=(
-            "Paper and released code agree on 1024 images on 8 GPUs; we multiply the recipe's own batch by 4."
+            "Paper and released code agree on 1024 images on 8 GPUs; we multiply the recipe's own batch by 4. Batch "
+            "norm: on several GPUs the paper's code, as Goyal et al. (32 images per GPU, whatever the batch), takes "
+            "the statistics of each GPU alone. Here they are those of the whole batch, however many devices share "
+            "it, unless budget.batch_norm_images says of how many images: with the trick's batch the normalisation "
+            "grows too."
         ),
         hurts=(
             "Alone, with the learning rate as it was, it undertrains (Goyal et al.: 41.67 % error at 8k). On "

@@ -1,0 +1,188 @@
+"""The engine: hands runs to Ray as tasks, and lands their files in the study's folder."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trickbag.errors import InputError
+from trickbag.records.files import write_whole
+from trickbag.records.run import CHECKPOINT, PROGRESS, RUN, WEIGHTS, read_run
+from trickbag.run.engines.engine import Ended, Job
+from trickbag.run.engines.on_ray.cluster import check_room, connect, load_ray, room
+from trickbag.run.engines.on_ray.letters import UNDER_WAY
+from trickbag.run.engines.on_ray.mailbox import Mailbox
+from trickbag.run.engines.on_ray.scratch import YOUNG, sweep
+from trickbag.run.engines.on_ray.shipment import make_shipment
+from trickbag.run.engines.on_ray.task import train_run
+from trickbag.run.engines.on_ray.trouble import trouble_of
+from trickbag.run.finish import close_failed, run_folder
+from trickbag.run.locks import run_lock
+
+STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
+
+
+@dataclass
+class _Flight:
+    """A run that was handed to Ray."""
+
+    run_id: str
+    place: Path
+    held: ExitStack  # the lock of its folder
+    started: bool = False
+
+
+class RayEngine:
+    """Runs as tasks of a Ray cluster, to which it connects when there is a first run to do."""
+
+    def __init__(self, job: Job) -> None:
+        """InputError where Ray is missing, or the machine block asks for what Ray decides."""
+        machine, self._ray = job.machine, load_ray()
+        cuda = machine.device.startswith("cuda")
+        if cuda and machine.device != "cuda":
+            raise InputError(f"machine.device: {machine.device}: Ray hands out the GPUs; plan with cuda")
+        self._job, self._runs = job, {run.id: run for run in job.plan.runs}
+        self._needs = {"CPU": machine.threads * (1 if cuda else machine.devices)}
+        self._needs |= {"GPU": machine.devices} if cuda else {}
+        self._flights = dict[Any, _Flight]()  # by the reference to what its task returns
+        self._over = list[Ended]()
+        self._weights = dict[str, Any]()
+        self._mailbox: Any = None
+
+    def capacity(self) -> int:
+        """How many runs the nodes have room for; with `machine.workers` so many, whatever nodes there are by now."""
+        if self._job.machine.workers or self._mailbox is None:
+            return self._job.machine.workers or 1
+        return max(1, room(self._ray, self._needs))
+
+    def free(self) -> int:
+        """How many more runs can be submitted now."""
+        return self.capacity() - len(self._flights) - len(self._over)
+
+    def submit(self, run_id: str) -> None:
+        """Hand a run, and its checkpoint where there is one, to Ray."""
+        if self._mailbox is None:
+            self._connect()
+        place, held = run_folder(self._job.folder, self._runs[run_id]), ExitStack()
+        held.enter_context(run_lock(place))
+        if read_run(place) is not None:  # an earlier driver has just finished it
+            held.close()
+            self._over.append(Ended(run_id))
+            return
+        kept = [place / name for name in (CHECKPOINT, PROGRESS) if (place / name).exists()]
+        files = {path.name: path.read_bytes() for path in kept}
+        task = self._task.options(name=run_id).remote(
+            [self._shipment], run_id, files, self._weights_for(run_id), self._mailbox
+        )
+        self._flights[task] = _Flight(run_id, place, held)
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """The runs that ended; files of those under way are put into their folders meanwhile."""
+        ended, self._over = self._over, []
+        if not self._flights:
+            return ended
+        done, _ = self._ray.wait(list(self._flights), timeout=0 if ended else seconds)
+        self._take_letters()
+        return ended + [self._land(task) for task in done]
+
+    def cancel(self) -> None:
+        """Have running runs save their state, take it, and leave the cluster."""
+        try:
+            if self._flights:
+                self._stop()
+        finally:
+            for flight in self._flights.values():
+                flight.held.close()
+            self._flights.clear()
+            if self._mailbox is not None:
+                self._mailbox = None
+                self._ray.shutdown()
+                sweep(0.0 if self._job.machine.ray_address is None else YOUNG)
+
+    def _stop(self) -> None:
+        """Tell the runs to stop and wait until they have, or for so long as they may take."""
+        deadline = time.monotonic() + STOP_SECONDS
+        self._mailbox.stop.remote()
+        self._take_letters()
+        for task, flight in self._flights.items():
+            if not flight.started:
+                self._ray.cancel(task)
+        while self._flights and time.monotonic() < deadline:
+            self.wait(0.2)
+        for task in self._flights:
+            self._ray.cancel(task, force=True)
+
+    def _connect(self) -> None:
+        """Connect, and put into the object store what all runs share; nothing stays connected where that fails."""
+        ray, cpus = self._ray, self._needs["CPU"]
+        try:
+            connect(ray, self._job.machine, cpus)
+            check_room(ray, self._job.machine, self._needs)
+            self._task = ray.remote(num_cpus=cpus, num_gpus=self._needs.get("GPU", 0), max_retries=0)(
+                train_run
+            )
+            self._shipment = ray.put(make_shipment(self._job, ray.put))
+            here = ray.get_runtime_context().get_node_id()
+            near = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=True)
+            actor = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=10_000)(Mailbox)
+            self._mailbox = actor.options(scheduling_strategy=near).remote()
+        except BaseException:
+            ray.shutdown()
+            raise
+
+    def _weights_for(self, run_id: str) -> dict[str, Any]:
+        """References to the weights of the runs that a run needs, each put into the object store once."""
+        found = {}
+        for need in self._runs[run_id].needs:
+            path = self._job.folder / "runs" / need / WEIGHTS
+            if need not in self._weights and path.exists():  # where they are missing, the run says so
+                self._weights[need] = self._ray.put(path.read_bytes())
+            if need in self._weights:
+                found[need] = self._weights[need]
+        return found
+
+    def _take_letters(self) -> None:
+        """Put the newest files of runs under way into their folders."""
+        flights = {flight.run_id: flight for flight in self._flights.values()}
+        try:
+            letters = self._ray.get(self._mailbox.take.remote())
+        except (
+            self._ray.exceptions.RayActorError
+        ):  # Ray starts it again; the runs stop, and are taken up again
+            return
+        for run_id, files in letters.items():
+            if run_id in flights:
+                flights[run_id].started = True
+                _write(flights[run_id].place, files)
+
+    def _land(self, task: Any) -> Ended:
+        """Put what a run left into its folder, its record last; or say what went wrong."""
+        flight = self._flights.pop(task)
+        with flight.held:
+            try:
+                files = self._ray.get(task)
+            except self._ray.exceptions.RayError as error:
+                return self._trouble(flight, error)
+            _write(flight.place, files)
+        return Ended(flight.run_id, "" if RUN in files else "it was told to stop", blameless=RUN not in files)
+
+    def _trouble(self, flight: _Flight, error: Exception) -> Ended:
+        """What kept a run from ending; recorded at once where the node cannot do what the study needs."""
+        cause = getattr(error, "cause", None)
+        if not isinstance(cause, InputError):
+            return trouble_of(self._ray.exceptions, flight.run_id, error)
+        planned = self._runs[flight.run_id]
+        recipe = self._job.plan.arm(planned.workload, planned.arm).recipe
+        close_failed(flight.place, planned, recipe, "failed", f"InputError: {cause}")
+        return Ended(flight.run_id)
+
+
+def _write(place: Path, files: dict[str, bytes]) -> None:
+    """Write files of a run, each whole and its record last; with that, what belonged to it under way is gone."""
+    for name, content in sorted(files.items(), key=lambda item: item[0] == RUN):
+        write_whole(place / name, partial(Path.write_bytes, data=content))
+    if RUN in files:
+        for name in set(UNDER_WAY) - set(files):
+            (place / name).unlink(missing_ok=True)

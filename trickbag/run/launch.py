@@ -1,0 +1,143 @@
+"""Starts the processes of one run on this machine, one per device, through torch's own launcher."""
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Literal
+
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from trickbag.recipe import Machine
+from trickbag.run.engines.oom import OomWatch
+from trickbag.run.team import LAUNCH, LOST, STOP, LostError
+
+POLL_SECONDS = 0.2  # between two looks at whether to stop
+
+
+@dataclass(frozen=True)
+class Launched:
+    """How the processes of a run ended: the exit code for all, and what is left to be said about it."""
+
+    code: int
+    trouble: str = ""  # where none of the processes could speak
+    status: Literal["died", "out_of_memory"] = "died"
+
+
+def launch(
+    words: Sequence[str],
+    machine: Machine,
+    stop: Callable[[], bool],
+    look: Callable[[Path], None] = lambda _: None,
+) -> Launched:
+    """Run `python -m WORDS` in `machine.devices` processes that train together, and wait for all of them.
+
+    They write to this process's stdout and stderr. Once `stop` turns true they save their state and end with 130.
+    `look` is called now and then, and once more at the end, with the folder that the processes share with us.
+    """
+    memory = OomWatch()
+    with tempfile.TemporaryDirectory(prefix="trickbag-") as name, _environment(machine, name):
+        with _watching(Path(name), stop, look), _quiet():
+            try:
+                elastic_launch(_config(machine, name), sys.executable)("-m", *words)
+                codes = {0: 0}
+            except ChildFailedError as error:
+                first = sorted(error.failures.items(), key=lambda item: item[1].timestamp)
+                codes = {rank: failure.exitcode for rank, failure in first}
+        return judged(codes, machine.patience_seconds, memory.explains)
+
+
+def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool]) -> Launched:
+    """One exit code from those of the processes that failed, the earliest first.
+
+    A process that ends with 1 or 2 has said why. After an interruption, or once one has died, torch ends the others.
+    `full` tells whether memory that was full explains an exit code.
+    """
+    ends = list(codes.values())
+    spoken, died = [code for code in ends if code in (1, 2)], [code for code in ends if code < 0]
+    if spoken:
+        return Launched(spoken[0])
+    if 130 in ends:
+        return Launched(130)
+    if died and full(died[0]):
+        words = "the kernel killed a process of the run, since the machine's memory was full"
+        return Launched(1, words, "out_of_memory")
+    if died:
+        return Launched(1, f"a process of the run died (exit code {died[0]})")
+    if LOST in ends:
+        return Launched(1, str(LostError(patience, "timed out")))
+    return Launched(max(ends, default=0))
+
+
+def _config(machine: Machine, folder: str) -> LaunchConfig:
+    """As `torchrun --standalone` does it, without log files and without restarts."""
+    return LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=machine.devices,
+        run_id=Path(folder).name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="localhost",
+        max_restarts=0,
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
+        signals_to_handle="",  # ours stay in place: they turn `stop` true
+    )
+
+
+@contextmanager
+def _environment(machine: Machine, folder: str) -> Iterator[None]:
+    """What the processes inherit: few threads, the folder, and sockets on the loopback interface alone."""
+    wanted = {
+        LAUNCH: folder,
+        "OMP_NUM_THREADS": str(machine.threads),
+        "MKL_NUM_THREADS": str(machine.threads),
+    }
+    if sys.platform.startswith("linux"):
+        wanted["GLOO_SOCKET_IFNAME"] = "lo"
+    before = {name: os.environ.get(name) for name in (*wanted, "TORCHELASTIC_SIGNALS_TO_HANDLE")}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for variable, value in before.items():
+            os.environ.pop(variable, None) if value is None else os.environ.update({variable: value})
+
+
+@contextmanager
+def _watching(folder: Path, stop: Callable[[], bool], look: Callable[[Path], None]) -> Iterator[None]:
+    """Meanwhile, hand on the wish to stop, as a file, and look at how it goes."""
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(POLL_SECONDS):
+            if stop():
+                (folder / STOP).touch()
+            look(folder)
+
+    thread = Thread(target=watch, name="launch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    look(folder)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the launcher's own words on processes that end: we say it in one line."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

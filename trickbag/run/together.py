@@ -1,0 +1,143 @@
+"""A planned run that several processes of this machine train together: seen from outside, and as one of them.
+
+`python -m trickbag.run.together FOLDER RUN MACHINE` is such a process; torch's launcher starts them.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from trickbag.errors import DiskError
+from trickbag.recipe import Machine
+from trickbag.records.chain import read_plan
+from trickbag.records.files import write_text
+from trickbag.records.plan import Plan, PlannedRun
+from trickbag.records.run import CHECKPOINT, PROGRESS, Status, read_run
+from trickbag.run.attempt import named, train_planned
+from trickbag.run.finish import close_failed
+from trickbag.run.launch import launch
+from trickbag.run.planned import resolve_planned
+from trickbag.run.team import LOST, LostError, Team, ToldError, launch_folder
+
+FAILED, DISK = "failed-{}.json", "disk"
+
+
+class ProcessDiedError(RuntimeError):
+    """A process of a run with several devices did not end by itself; `status` is how that is recorded."""
+
+    def __init__(self, trouble: str, status: Literal["died", "out_of_memory"]) -> None:
+        """Say in words what happened."""
+        super().__init__(trouble)
+        self.status: Literal["died", "out_of_memory"] = status
+
+
+def execute_together(
+    folder: Path,
+    place: Path,
+    plan: Plan,
+    planned: PlannedRun,
+    machine: Machine,
+    stop: Callable[[], bool],
+    saved: Callable[[], None],
+) -> bool:
+    """Train one run in `machine.devices` processes; the caller holds its folder. False if an error ended it.
+
+    Raises DiskError where the disk refuses what must be kept, ProcessDiedError where a process died.
+    """
+    outside = _Outside(place, saved)
+    words = ["trickbag.run.together", str(folder), planned.id, machine.model_dump_json()]
+    launched = launch(words, machine, stop, outside.look)
+    if outside.failures:
+        status, message = outside.failures[min(outside.failures)]
+        if status == DISK:
+            raise DiskError(message)
+        close_failed(place, planned, plan.arm(planned.workload, planned.arm).recipe, status, message)
+        return False
+    if launched.code not in (0, 130):
+        trouble = launched.trouble or f"a process of the run ended with exit code {launched.code}"
+        raise ProcessDiedError(trouble, launched.status)
+    return True
+
+
+@dataclass
+class _Outside:
+    """What the process that launched the others sees of them, in files."""
+
+    place: Path
+    saved: Callable[[], None]
+    failures: dict[int, tuple[Status, str]] = field(default_factory=dict)  # rank → status, message
+    known: list[tuple[int, int]] = field(default_factory=list)
+
+    def look(self, shared: Path) -> None:
+        """Tell of what is new in the run's folder, and take note of what went wrong."""
+        files = [self.place / name for name in (CHECKPOINT, PROGRESS)]
+        found = [(s.st_mtime_ns, s.st_size) for s in (path.stat() for path in files if path.exists())]
+        if found != self.known:
+            self.known = found
+            if read_run(self.place) is None:
+                self.saved()
+        for path in shared.glob(FAILED.format("*")):
+            rank = int(path.stem.partition("-")[2])
+            self.failures[rank] = tuple(json.loads(path.read_text()))
+
+
+def main() -> None:
+    """Train the run that the arguments name, as one of the processes that torch's launcher started."""
+    told: list[int] = []
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda number, frame: told.append(number))
+    folder, run_id, machine = Path(sys.argv[1]), sys.argv[2], Machine.model_validate_json(sys.argv[3])
+    code = _as_one_of_several(folder, run_id, machine, lambda: bool(told))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code == LOST:  # what was to be exchanged with the others may hold this process for ever
+        os._exit(code)
+    sys.exit(code)
+
+
+def _as_one_of_several(folder: Path, run_id: str, machine: Machine, stop: Callable[[], bool]) -> int:
+    """The exit code: 0 once the record is there, 130 interrupted, LOST; else a file says what went wrong."""
+    plan = read_plan(folder).plan()
+    planned = next(run for run in plan.runs if run.id == run_id)
+    arm = plan.arm(planned.workload, planned.arm)
+    rank = int(os.environ["RANK"])
+    try:
+        team = Team.here(machine)
+        own = team.own(machine)
+        resolved = team.agreed("images", lambda: resolve_planned(folder, plan, arm, planned.fingerprint, own))
+        with team.at_work(own):
+            place = folder / "runs" / planned.id
+            if not train_planned(place, plan, planned, resolved, own, team.stop(stop)):
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        return 130
+    except ToldError as elsewhere:
+        return elsewhere.code
+    except LostError:
+        return LOST
+    except Exception as error:
+        _report(rank, error, folder, arm.recipe)
+        return 1
+    return 0
+
+
+def _report(rank: int, error: Exception, folder: Path, recipe: dict[str, object]) -> None:
+    """Leave word for the process that launched this one."""
+    status: str
+    try:
+        status, message = named(error, folder, recipe)
+    except DiskError as full:
+        status, message = DISK, str(full)
+    message = message if rank == 0 else f"process {rank}: {message}"
+    shared = launch_folder()
+    assert shared is not None
+    write_text(shared / FAILED.format(rank), json.dumps([status, message]))
+
+
+if __name__ == "__main__":
+    main()
