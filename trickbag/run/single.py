@@ -106,7 +106,7 @@ def _trained(
     stop: Callable[[], bool],
 ) -> RunRecord:
     """Train in this process, which may be one of several: the first of them holds and writes the folder."""
-    session, leads = build_session(resolved, planned.seed, machine), World.here().leads
+    session, leads = build_session(resolved, planned.seed, machine), World.current().is_rank_zero
     if out is not None and leads:
         out.mkdir(parents=True, exist_ok=True)
     with run_lock(out) if out and leads else nullcontext():
