@@ -22,6 +22,7 @@ from trickbag.run.attempt import named, train_planned
 from trickbag.run.finish import close_failed
 from trickbag.run.launch import launch
 from trickbag.run.planned import resolve_planned
+from trickbag.run.signals import StopRequest
 from trickbag.run.team import LOST, LostError, Team, ToldError, launch_folder
 
 FAILED, DISK = "failed-{}.json", "disk"
@@ -88,11 +89,9 @@ class _Outside:
 
 def main() -> None:
     """Train the run that the arguments name, as one of the processes that torch's launcher started."""
-    told: list[int] = []
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda number, frame: told.append(number))
+    stop = StopRequest(signal.SIGINT, signal.SIGTERM)
     folder, run_id, machine = Path(sys.argv[1]), sys.argv[2], Machine.model_validate_json(sys.argv[3])
-    code = _as_one_of_several(folder, run_id, machine, lambda: bool(told))
+    code = _as_one_of_several(folder, run_id, machine, stop)
     sys.stdout.flush()
     sys.stderr.flush()
     if code == LOST:  # what was to be exchanged with the others may hold this process for ever
