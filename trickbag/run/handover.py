@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from trickbag.data import ImageSet
-from trickbag.data.tolerance import Tolerance
+from trickbag.data.tolerance import Flaw, Tolerance
 from trickbag.recipe import Data, validate
 from trickbag.records.files import write_text, write_whole
 from trickbag.records.plan import Plan, PlannedRun
@@ -46,10 +46,12 @@ def _data(plan: Plan, planned: PlannedRun) -> Data:
 def _as_plain(images: ImageSet) -> dict[str, Any]:
     """The fields of images in memory; what one run has met of bad files is not for another."""
     fields = {name: value for name, value in vars(images).items() if name != "tolerance"}
-    return fields | {"tolerated": images.tolerance.limit}
+    flaws = [{i: tuple(flaw) for i, flaw in part.items()} for part in images.flaws]
+    return fields | {"tolerated": images.tolerance.limit, "flaws": flaws, "left_out": dict(images.left_out)}
 
 
 def _of_plain(plain: dict[str, Any]) -> ImageSet:
     """The images again."""
     tolerated = plain.pop("tolerated")
-    return ImageSet(**plain, tolerance=Tolerance(tolerated))
+    train, test = ({i: Flaw(*flaw) for i, flaw in part.items()} for part in plain.pop("flaws"))
+    return ImageSet(**plain, tolerance=Tolerance(tolerated), flaws=(train, test))
