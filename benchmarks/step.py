@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from trickbag.data import ImageSet, MemoryStore
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
 

@@ -308,7 +308,7 @@ def test_a_signal_to_the_driver_leaves_a_checkpoint_and_exit_code_130(
 ) -> None:
     """Then the same command goes on from the checkpoint."""
     out = tmp_path / "out"
-    plan = make(out, machine, set={**SMALL, "budget.epochs": 400})
+    plan = make(out, machine, set={**SMALL, "budget.epochs": 100})
     command = [sys.executable, "-m", "trickbag", "run", str(out)]
     driver = subprocess.Popen(
         command, cwd=ROOT, start_new_session=True, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE

@@ -35,7 +35,7 @@ class EpochLines:
         self._console.print(held, highlight=False, markup=False, soft_wrap=True)
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
         self._console.print(words, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:

@@ -58,7 +58,7 @@ def _watch(place: Path, machine: Machine, stop: Callable[[], bool], saved: Calla
     """Checkpoints and progress go to the run's folder."""
 
     def note(row: EpochRow) -> None:
-        if World.here().leads:
+        if World.current().is_rank_zero:
             append_progress(place, row)
             saved()
 

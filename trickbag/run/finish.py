@@ -42,7 +42,7 @@ def close_run(
     Of processes that train together all call this, for they may have to work together for the weights; the first
     one writes.
     """
-    leads = World.here().leads
+    leads = World.current().is_rank_zero
     for name, bits in ((CORRECT, outcome.validation), (SEALED, outcome.test)):
         if bits is not None and leads:
             write_bits(place / name, bits.ids, bits.top1, bits.top5)

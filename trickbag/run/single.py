@@ -27,7 +27,7 @@ class Listener(Protocol):
         """How many images there are, and how they are held."""
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -46,7 +46,7 @@ class Silent:
         """How many images there are, and how they are held."""
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -106,14 +106,14 @@ def _trained(
     stop: Callable[[], bool],
 ) -> RunRecord:
     """Train in this process, which may be one of several: the first of them holds and writes the folder."""
-    session, leads = build_session(resolved, planned.seed, machine), World.here().leads
+    session, leads = build_session(resolved, planned.seed, machine), World.current().is_rank_zero
     if out is not None and leads:
         out.mkdir(parents=True, exist_ok=True)
     with run_lock(out) if out and leads else nullcontext():
         parameters = sum(parameter.numel() for parameter in session.model.parameters())
         listener.images(held(resolved.images))
-        if machine.devices > 1:
-            listener.shares(shares(resolved.recipe, session.model, machine.devices))
+        if words := shares(resolved.recipe, machine.devices, session.model):
+            listener.shares(words)
         listener.begin(resolved.total_steps, parameters, str(session.device))
         checkpoint = out / CHECKPOINT if out else None
         watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)

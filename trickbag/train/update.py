@@ -47,7 +47,7 @@ class Update:
     scaler: torch.amp.GradScaler | None = None
     before: tuple[Callable[[], object], ...] = ()  # change the gradients, in order
     after: tuple[Callable[[int], object], ...] = ()  # given the step, change the weights, in order
-    apart: Callable[[], AbstractContextManager[None]] = (
+    no_sync: Callable[[], AbstractContextManager[None]] = (
         nullcontext  # gradients are not yet those of all processes
     )
     state: Mapping[str, Tensor] = field(default_factory=dict)  # what operations keep between steps

@@ -14,12 +14,12 @@ from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.on_ray.cluster import check_room, connect, load_ray, room
 from trickbag.run.engines.on_ray.letters import UNDER_WAY
 from trickbag.run.engines.on_ray.mailbox import Mailbox
-from trickbag.run.engines.on_ray.scratch import YOUNG, sweep
 from trickbag.run.engines.on_ray.shipment import make_shipment
 from trickbag.run.engines.on_ray.task import train_run
 from trickbag.run.engines.on_ray.trouble import trouble_of
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import run_lock
+from trickbag.run.scratch import YOUNG, sweep
 
 STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
 

@@ -17,10 +17,10 @@ from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS
 from trickbag.run.engines.on_ray.images import unpack
 from trickbag.run.engines.on_ray.letters import Post, Stop
-from trickbag.run.engines.on_ray.scratch import scratch_folder
 from trickbag.run.engines.on_ray.shipment import Shipment, check_versions
 from trickbag.run.execute import execute
 from trickbag.run.finish import run_folder
+from trickbag.run.scratch import scratch_folder
 from trickbag.train import data_key, give_images, open_data
 
 

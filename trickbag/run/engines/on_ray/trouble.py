@@ -4,6 +4,7 @@ from typing import Any
 
 from trickbag.errors import DiskError
 from trickbag.run.engines.engine import Ended
+from trickbag.run.together import ProcessDiedError
 
 # What takes a run away that cannot have caused it.
 _BLAMELESS = ("NodeDiedError", "ObjectLostError", "LocalRayletDiedError")
@@ -15,6 +16,8 @@ def trouble_of(exceptions: Any, run_id: str, error: Exception) -> Ended:
     said = next(iter(str(cause or error).strip().splitlines()), "")
     if isinstance(cause, DiskError):
         return Ended(run_id, said, halts=True)
+    if isinstance(cause, ProcessDiedError):
+        return Ended(run_id, said, status=cause.status)
     if isinstance(error, exceptions.OutOfMemoryError):
         return Ended(
             run_id, f"Ray ended it, since its node ran out of memory: {said}", status="out_of_memory"
