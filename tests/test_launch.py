@@ -24,6 +24,7 @@ from trickbag.records.chain import read_plan
 from trickbag.records.run import RunRecord, read_bits, read_run
 from trickbag.run.devices import check_devices, gpu_groups, shares
 from trickbag.run.driver import as_planned, run_study
+from trickbag.run.engines.engine import Ended
 from trickbag.run.engines.local import LocalEngine
 from trickbag.run.launch import judged, own_ends
 from trickbag.run.team import LOST
@@ -120,7 +121,7 @@ def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
     try:
         engine.submit("a")
         engine.submit("die")
-        heard: list[object] = []
+        heard: list[Ended] = []
         while len(heard) < 2:
             heard += engine.wait(GENEROUS)
         engine.submit("b")
@@ -129,7 +130,7 @@ def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
             heard += engine.wait(GENEROUS)
     finally:
         engine.cancel()
-    told = sorted(answer for answer in heard if isinstance(answer, str))
+    told = sorted(answer.trouble for answer in heard if answer.run_id != "die")
     assert told[0] == "a: 4"
     assert {answer[-1] for answer in told[1:]} == {"4", "7"}
 

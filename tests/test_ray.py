@@ -33,8 +33,8 @@ from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.run.driver import run_study
 from trickbag.run.engines.engine import Ended
+from trickbag.run.engines.on_ray.bundle import check_versions, own_versions
 from trickbag.run.engines.on_ray.images import pack, unpack
-from trickbag.run.engines.on_ray.shipment import check_versions, own_versions
 from trickbag.run.engines.on_ray.trouble import trouble_of
 from trickbag.run.execute import execute
 from trickbag.run.state import State

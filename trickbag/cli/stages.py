@@ -106,12 +106,14 @@ def _run(folder: Path, machine: Machine) -> int:
     from trickbag.cli.live import Live, complaints
     from trickbag.lab import run_phases, shared_batches
     from trickbag.records.chain import read_plan
-    from trickbag.run.driver import AGAIN, as_planned
+    from trickbag.run.driver import AGAIN, as_planned, other_retries
 
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)
     for line in shared_batches(plan):
         say(line)
+    if said := other_retries(plan, machine):
+        say(f"trickbag: {said}", sys.stderr)
     with Live(Console()) as live:
         tracker = run_phases(folder, machine, live.show)
     for line in complaints(tracker.records.values()):

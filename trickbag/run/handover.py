@@ -15,7 +15,7 @@ from trickbag.recipe import Data, validate
 from trickbag.records.files import write_text, write_whole
 from trickbag.records.plan import Plan, PlannedRun
 from trickbag.train import give_images
-from trickbag.train.given import given_images
+from trickbag.train.shared_images import given_images
 
 _PLAN, _IMAGES = "plan", "images.pt"
 
@@ -33,9 +33,7 @@ def take_over(shared: Path, run_id: str) -> tuple[Plan, PlannedRun]:
     plan = Plan.model_validate_json((shared / _PLAN).read_text())
     planned = next(run for run in plan.runs if run.id == run_id)
     if (shared / _IMAGES).exists():
-        plain = torch.load(
-            shared / _IMAGES, mmap=True, weights_only=False
-        )  # written by the process that started us
+        plain = torch.load(shared / _IMAGES, mmap=True, weights_only=True)
         give_images(_data(plan, planned), _of_plain(plain))
     return plan, planned
 
