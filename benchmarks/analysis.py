@@ -1,4 +1,4 @@
-"""What analyzing and reporting a large study costs: `python benchmarks/analysis.py --arms 200 --seeds 50`.
+"""What analyzing and reporting a large study costs: `python -m benchmarks.analysis --arms 200 --seeds 50`.
 
 Writes a study's folder from made-up records and bits (a plan as `study` would freeze it, one recipe, 30 epochs a
 run), then analyzes it and writes its report in a process of its own; prints wall seconds of both and peak memory.

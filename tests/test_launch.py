@@ -42,6 +42,7 @@ def numbers(out: Path) -> tuple[object, ...]:
     return record.top1, [row.loss for row in record.epochs], read_bits(out / "correct.npz")[1].tobytes()
 
 
+@pytest.mark.slow
 def test_the_plain_command_starts_two_processes_which_speak_once(tmp_path: Path) -> None:
     """What the line at the start must say follows from the batch of 32 in the recipe."""
     words = [

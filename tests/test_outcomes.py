@@ -314,7 +314,9 @@ def test_a_signal_to_the_driver_leaves_a_checkpoint_and_exit_code_130(
         command, cwd=ROOT, start_new_session=True, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     end = time.monotonic() + 300
-    while not list(out.glob("runs/*/progress.jsonl")) and time.monotonic() < end:
+    while not list(out.glob("runs/*/progress.jsonl")):
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < end, "no run has begun"
         time.sleep(0.05)
     os.killpg(driver.pid, number) if number == signal.SIGINT else driver.send_signal(number)
     _, said = driver.communicate(timeout=300)
