@@ -65,7 +65,7 @@ def test_a_death_can_be_sent_from_a_node() -> None:
 def test_plan_and_given_images_are_handed_over_as_they_are(
     tmp_path: Path, two: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(given, "_given", {})
+    monkeypatch.setattr(shared_images, "_given", {})
     plan, run = only_run(tmp_path / "out", two)
     x = np.arange(4 * 3 * 2 * 2, dtype=np.uint8).reshape(4, 3, 2, 2)
     y = np.array([0, 1, 0, 1])
@@ -80,7 +80,7 @@ def test_plan_and_given_images_are_handed_over_as_they_are(
     }  # others open their images by themselves
     give_images(data, before)
     hand_over(tmp_path, plan, run)
-    monkeypatch.setattr(given, "_given", {})
+    monkeypatch.setattr(shared_images, "_given", {})
     assert take_over(tmp_path, run.id) == (plan, run)
     after = open_data(data, two)
     for name in ("train_images", "train_labels", "test_images", "test_labels"):
