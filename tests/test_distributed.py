@@ -36,7 +36,7 @@ from trickbag.run.execute import execute
 from trickbag.run.handover import hand_over, take_over
 from trickbag.run.state import State
 from trickbag.run.together import ProcessDiedError
-from trickbag.train import give_images, given, open_data
+from trickbag.train import give_images, open_data, shared_images
 
 GENEROUS = 300.0  # seconds
 LASTING = {"model.channels": [8, 8, 8], "budget.epochs": 6, "data.limit": 320}
