@@ -18,10 +18,11 @@ import numpy as np
 from scipy.stats import binom
 
 from trickbag import analyze_study
+from trickbag.records.bits import read_bits, write_bits
 from trickbag.records.chain import PlanFile, read_plan
 from trickbag.records.files import write_record
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import CORRECT, read_bits, read_run, write_bits, write_run
+from trickbag.records.run import CORRECT, read_run, write_run
 
 STUDIES, LEVEL = 20, 0.05
 CLAIMS = ("better", "better but small", "worse")

@@ -17,7 +17,8 @@ import numpy as np
 from trickbag.recipe import load_recipe
 from trickbag.records.chain import write_plan
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
-from trickbag.records.run import CORRECT, RUN, EpochRow, RunRecord, Timings
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import CORRECT, RUN, RunRecord, Timings
 
 EPOCHS = 30
 CHILD = """

@@ -20,7 +20,8 @@ from benchmarks.analysis import make_plan
 from trickbag.records.chain import write_plan
 from trickbag.records.files import provenance
 from trickbag.records.plan import Plan
-from trickbag.records.run import RUN, EpochRow, RunRecord, Timings
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import RUN, RunRecord, Timings
 
 RESULTS = Path(__file__).parent / "results"
 EPOCHS = 10

@@ -20,8 +20,9 @@ from tests.command_line import ROOT, trickbag, trickbag_process
 from trickbag.errors import InputError
 from trickbag.lab import freeze, shared_batches
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
+from trickbag.records.bits import read_bits
 from trickbag.records.chain import read_plan
-from trickbag.records.run import RunRecord, read_bits, read_run
+from trickbag.records.run import RunRecord, read_run
 from trickbag.run.devices import check_devices, gpu_groups, shares
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.engines.engine import Ended

@@ -23,10 +23,12 @@ from study_records import finish
 from trickbag.errors import DiskError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine
+from trickbag.records.bits import read_bits, write_bits
 from trickbag.records.chain import read_plan
 from trickbag.records.files import write_text, write_whole
 from trickbag.records.plan import Plan
-from trickbag.records.run import EpochRow, append_progress, read_bits, read_progress, read_run, write_bits
+from trickbag.records.progress import EpochRow, append_progress, read_progress
+from trickbag.records.run import read_run
 from trickbag.run.engines.engine import Ended
 from trickbag.run.engines.local import LocalEngine
 from trickbag.run.execute import execute

@@ -13,8 +13,9 @@ import pytest
 from trickbag.errors import InputError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine
+from trickbag.records.bits import read_bits
 from trickbag.records.chain import read_plan
-from trickbag.records.run import RunRecord, read_bits, read_run, write_run
+from trickbag.records.run import RunRecord, read_run, write_run
 from trickbag.run.driver import run_study
 from trickbag.run.execute import execute
 from trickbag.run.locks import study_lock

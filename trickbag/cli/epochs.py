@@ -5,7 +5,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trickbag.records.run import EpochRow
+from trickbag.records.progress import EpochRow
 
 
 class EpochLines:

@@ -18,7 +18,6 @@ Fields = Annotated[
     list[str] | None, typer.Argument(metavar="[FIELD=VALUE]…", help="Overrides.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-STUDY = "study.yaml"
 
 
 def demo(out: Out = Path("demo"), fields: Fields = None) -> None:
@@ -106,7 +105,8 @@ def _run(folder: Path, machine: Machine) -> int:
     from trickbag.cli.live import Live, complaints
     from trickbag.lab import run_phases, shared_batches
     from trickbag.records.chain import read_plan
-    from trickbag.run.driver import AGAIN, as_planned, other_retries
+    from trickbag.run.driver import as_planned, other_retries
+    from trickbag.run.state import AGAIN
 
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)

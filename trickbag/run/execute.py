@@ -8,7 +8,8 @@ from pathlib import Path
 from trickbag.recipe import Machine
 from trickbag.records.files import now
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import Started, read_run, write_started
+from trickbag.records.progress import Started, write_started
+from trickbag.records.run import read_run
 from trickbag.run.attempt import named, train_planned
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import await_ranks, run_lock

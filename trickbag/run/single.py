@@ -11,7 +11,8 @@ from trickbag.data import held
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, EpochRow, RunRecord, read_run
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, RunRecord, read_run
 from trickbag.run.devices import shares
 from trickbag.run.finish import close_run, record_of
 from trickbag.run.locks import study_lock

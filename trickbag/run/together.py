@@ -17,7 +17,8 @@ from trickbag.errors import DiskError
 from trickbag.recipe import Machine
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import CHECKPOINT, PROGRESS, Status, read_run
+from trickbag.records.progress import PROGRESS
+from trickbag.records.run import CHECKPOINT, Status, read_run
 from trickbag.run.attempt import named, train_planned
 from trickbag.run.finish import close_failed
 from trickbag.run.handover import hand_over, take_over

@@ -11,7 +11,8 @@ from typing import Any
 
 from trickbag.errors import InputError
 from trickbag.records.files import write_whole
-from trickbag.records.run import CHECKPOINT, PROGRESS, RUN, WEIGHTS, read_run
+from trickbag.records.progress import PROGRESS
+from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS, read_run
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.on_ray.bundle import make_bundle
 from trickbag.run.engines.on_ray.cluster import check_room, connect, load_ray, room
