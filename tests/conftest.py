@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
+from trickbag.run import holder
 
 
 def pytest_configure() -> None:
     torch.set_num_threads(1)
+    holder.SETTLE = 0.0  # no other host writes to the folders of these tests
 
 
 @pytest.fixture(scope="session")

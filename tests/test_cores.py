@@ -8,8 +8,9 @@ from test_run import make
 from trickbag.data import threads
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
-from trickbag.run.driver import run_study, share, workers
+from trickbag.run.driver import run_study, with_loaders
 from trickbag.run.engines.engine import Job
+from trickbag.run.engines.local import workers
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_the_cores_are_shared_out(
 ) -> None:
     machine = Machine.model_validate(settings)
     assert workers(machine) == side_by_side
-    assert share(machine, runs).loaders == loaders
+    assert with_loaders(machine, runs).loaders == loaders
 
 
 def test_a_study_hands_each_of_its_runs_its_share(

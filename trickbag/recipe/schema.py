@@ -230,7 +230,10 @@ class Machine(Frozen):
     minutes: int | None = Field(None, ge=1, description="SLURM time limit of a job; null: the partition's.")
     account: str | None = Field(None, description="SLURM account that is charged; null: the user's default.")
     retries: int = Field(
-        2, ge=0, description="How often a run whose worker died is taken up again from its checkpoint."
+        2,
+        ge=0,
+        description="How often a run whose worker died is taken up again from its checkpoint. Noted in the plan; "
+        "another number in a later command holds for that command, which says so.",
     )
     keep: Literal["all", "teachers", "none"] = Field("teachers", description="Which runs' weights to keep.")
     checkpoint_seconds: float = Field(

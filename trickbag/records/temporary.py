@@ -1,12 +1,13 @@
 """Temporary neighbours of files, in which these are made whole; what the killed left of them is removed."""
 
 import contextlib
-import fcntl
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from trickbag.records.flock import take
 
 _RANDOM = r"\.[a-z0-9_]{8}"  # as the standard library draws it
 
@@ -20,8 +21,7 @@ def temporary(path: Path) -> Iterator[Path]:
     sweep(path.parent, path.name)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     try:
-        with contextlib.suppress(OSError):  # no locks here: then it only cannot be told from an abandoned one
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        take(handle)  # where there are no locks it only cannot be told from an abandoned one
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -44,10 +44,8 @@ def _abandoned(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        return take(handle) is True
+    except OSError:  # the server of a network file system does not answer
         return False
-    else:
-        return True
     finally:
         os.close(handle)

@@ -10,7 +10,8 @@ from trickbag.errors import DiskError
 from trickbag.recipe import Machine
 from trickbag.records.files import FULL, disk_error
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import CHECKPOINT, EpochRow, Status, append_progress
+from trickbag.records.progress import EpochRow, append_progress
+from trickbag.records.run import CHECKPOINT, Status
 from trickbag.run.finish import close_run
 from trickbag.train import Resolved, Watch, build_session, own_place, train
 from trickbag.train.world import World

@@ -12,7 +12,7 @@ import torch
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, leaves, validate
 from trickbag.records.plan import Arm, Plan
-from trickbag.run.driver import share
+from trickbag.run.driver import with_loaders
 from trickbag.train import Fed, Session, build_session, epoch_order, feed, own_place, resolve, train_step
 
 WARM_UP = 2  # steps; the first ones allocate memory and choose kernels
@@ -40,7 +40,7 @@ def calibrate(plan: Plan, machine: Machine, base: Path, tell: Tell = lambda done
     timed without its teacher, whose forward passes are added. Images are streamed by as many threads as a run will
     have beside the others. Compilation is not in it.
     """
-    machine = share(machine, len(plan.runs))
+    machine = with_loaders(machine, len(plan.runs))
     torch.set_num_threads(machine.threads)
     known, found = dict[str, _Cost](), dict[tuple[str, str], float]()
     for done, arm in enumerate(plan.arms):

@@ -1,7 +1,8 @@
 """The driver: hands the runs of a plan to an engine until all have ended; resumable at any moment."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from trickbag.data.threads import available_cores
 from trickbag.errors import DiskError, InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
+from trickbag.records.files import write_whole
 from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import RUN, Status, tidy
 from trickbag.run.engines.choose import make_engine
@@ -17,11 +19,9 @@ from trickbag.run.engines.engine import Ended, Engine, Job
 from trickbag.run.engines.local import workers
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import study_lock
-from trickbag.run.state import AGAIN, Show, Tracker
+from trickbag.run.state import Show, Tracker
 from trickbag.run.waiting import used_up
 from trickbag.train import device_of
-
-__all__ = ["AGAIN", "as_planned", "run_study", "share", "workers"]
 
 
 def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:
@@ -33,13 +33,13 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     """
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)
-    with study_lock(folder):
+    with study_lock(folder) as check_lock:
         tracker = _tracker(folder, plan)
         _tidy_up(tracker, tracker.records)
-        each = share(machine, len(plan.runs) - len(tracker.records))
+        each = with_loaders(machine, len(plan.runs) - len(tracker.records))
         engine = make_engine(Job(folder, plan, each))
         try:
-            _drive(tracker, engine, machine.retries, show)
+            _drive(tracker, engine, machine.retries, show, check_lock)
         finally:
             engine.cancel()
     return tracker
@@ -49,16 +49,13 @@ def _tracker(folder: Path, plan: Plan) -> Tracker:
     """Of a study that goes on: what ended by trouble of the machine is taken up again; divergence is an outcome."""
     tracker = Tracker(folder, plan)
     tracker.refresh()
-    again = tracker.to_try_again()
-    for run_id in again:
-        (tracker.place(tracker.runs[run_id]) / RUN).unlink()
-    if again:
-        tracker = Tracker(folder, plan)
+    if again := tracker.to_try_again():
+        tracker = Tracker(folder, plan, again)
         tracker.refresh()
     return tracker
 
 
-def share(machine: Machine, runs: int) -> Machine:
+def with_loaders(machine: Machine, runs: int) -> Machine:
     """The machine as each of so many runs has it: the cores that decode images are shared out among those at work."""
     if machine.loaders or machine.engine == "slurm":  # a job has cores of its own, as many as SLURM gives it
         return machine
@@ -91,23 +88,36 @@ def as_planned(plan: Plan, machine: Machine) -> Machine:
     return planned
 
 
-def _drive(tracker: Tracker, engine: Engine, retries: int, show: Show) -> None:
+def other_retries(plan: Plan, machine: Machine) -> str:
+    """A line to be said where runs are taken up again another number of times than the plan says; else empty.
+
+    No number depends on it, but which runs count as `died` may.
+    """
+    planned = plan.machine.get("retries", machine.retries)  # not in plans of before it was noted there
+    if machine.retries == planned:
+        return ""
+    return f"machine.retries: {machine.retries} in this command, where the plan says {planned}"
+
+
+def _drive(
+    tracker: Tracker, engine: Engine, retries: int, show: Show, check_lock: Callable[[], None]
+) -> None:
     """Submit what is ready, hear what has ended, until nothing is left; only what can have changed is looked at."""
     waiting = {name: run for name, run in tracker.runs.items() if name not in tracker.records}
     submitted, ended = set[str](), list[Ended]()
     deaths = Counter[str]()
     while True:
+        check_lock()
         show(tracker.refresh({*submitted, *(each.run_id for each in ended)}, engine.capacity()))
         tracker.stopped = used_up(tracker)
         again = [each.run_id for each in ended if each.run_id not in tracker.records]
         waiting = {name: tracker.runs[name] for name in again} | waiting
         known = len(tracker.records)
-        for run in [] if tracker.stopped else _ready(tracker, waiting, engine.free()):
-            engine.submit(run.id)
-            submitted.add(waiting.pop(run.id).id)
+        ready = [] if tracker.stopped else _ready(tracker, waiting, engine.free())
+        submitted |= {waiting.pop(run.id).id for run in ready}
         if not submitted and len(tracker.records) == known:
             return
-        ended = engine.wait(0.5)
+        ended = _hand_over(tracker, engine, ready)
         for each in ended:
             submitted.discard(each.run_id)
             if each.halts:
@@ -117,7 +127,22 @@ def _drive(tracker: Tracker, engine: Engine, retries: int, show: Show) -> None:
             if each.trouble and not each.blameless:
                 deaths[each.run_id] += 1
                 if deaths[each.run_id] > retries:
-                    _bury(tracker, each, deaths[each.run_id])
+                    _record_death(tracker, each, deaths[each.run_id])
+
+
+def _hand_over(tracker: Tracker, engine: Engine, ready: Iterable[PlannedRun]) -> list[Ended]:
+    """Submit runs, and wait for some to end. Where the engine refuses, the records of earlier tries stay."""
+    earlier = dict[Path, bytes]()
+    try:
+        for run in ready:
+            earlier |= tracker.take_up(run)
+            engine.submit(run.id)
+        return engine.wait(0.5)
+    except InputError:
+        for path, content in earlier.items():
+            if not path.exists():
+                write_whole(path, partial(Path.write_bytes, data=content))
+        raise
 
 
 def _ready(tracker: Tracker, waiting: dict[str, PlannedRun], most: int) -> list[PlannedRun]:
@@ -135,7 +160,7 @@ def _ready(tracker: Tracker, waiting: dict[str, PlannedRun], most: int) -> list[
     return ready
 
 
-def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
+def _record_death(tracker: Tracker, ended: Ended, deaths: int) -> None:
     """Record a run whose worker died too often, unless it had just written its record."""
     run = tracker.runs[ended.run_id]
     if not (tracker.place(run) / RUN).exists():
@@ -145,6 +170,7 @@ def _bury(tracker: Tracker, ended: Ended, deaths: int) -> None:
 def _write_end(tracker: Tracker, run: PlannedRun, status: Status, message: str) -> None:
     """Record the end of a run that could not record it itself."""
     place = run_folder(tracker.folder, run)
+    tracker.take_up(run)
     close_failed(place, run, tracker.plan.arm(run.workload, run.arm).recipe, status, message)
     tracker.refresh([run.id])
 

@@ -7,20 +7,11 @@ import numpy as np
 import torch
 
 from trickbag.recipe import Machine
+from trickbag.records.bits import write_bits
 from trickbag.records.files import provenance, writing
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import (
-    CORRECT,
-    SEALED,
-    STARTED,
-    WEIGHTS,
-    ClassAccuracy,
-    RunRecord,
-    Status,
-    tidy,
-    write_bits,
-    write_run,
-)  # fmt: skip
+from trickbag.records.progress import STARTED
+from trickbag.records.run import CORRECT, SEALED, WEIGHTS, ClassAccuracy, RunRecord, Status, tidy, write_run
 from trickbag.train import (
     Bits,
     Outcome,

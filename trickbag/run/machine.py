@@ -8,10 +8,11 @@ from trickbag.errors import InputError
 from trickbag.recipe import Machine, parse_overrides, read_yaml, validate
 from trickbag.records.chain import read_plan
 from trickbag.records.run import RUN
-from trickbag.run.engines.ahead import pool_sizes, start_ahead
+from trickbag.run.engines.warm_workers import pool_sizes, start_warm
+from trickbag.run.locks import holder_of
 
 STUDY = "study.yaml"
-AHEAD = 2  # workers at most; how many a container has the cores for is known only later
+WARM = 2  # workers at most; how many a container has the cores for is known only later
 
 
 def machine_of(folder: Path, words: Sequence[str] = ()) -> Machine:
@@ -39,12 +40,13 @@ def planned(folder: Path) -> Path:
 def start_workers(folder: Path, machine: Machine) -> None:
     """Start workers for what the plan in `folder` lacks, where they will be processes of this machine on its CPU.
 
-    They import what they need while the caller does the same, which takes seconds.
+    They import what they need while the caller does the same, which takes seconds. None are started where another
+    process runs the study.
     """
     plan = read_plan(folder).plan()
-    if machine.engine != "local" or plan.machine["device"] != "cpu":
+    if machine.engine != "local" or plan.machine["device"] != "cpu" or holder_of(folder) is not None:
         return
     threads = plan.machine["threads"]
     side_by_side = machine.workers or (os.cpu_count() or 1) // (threads * machine.devices)
     lacking = sum(not (folder / "runs" / run.id / RUN).exists() for run in plan.runs)
-    start_ahead(min(AHEAD, side_by_side, lacking), pool_sizes(threads))
+    start_warm(min(WARM, side_by_side, lacking), pool_sizes(threads))

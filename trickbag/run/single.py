@@ -1,7 +1,7 @@
 """One recipe, one seed, in this process: what `trickbag train` and the Python interface do."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -11,13 +11,13 @@ from trickbag.data import held
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, EpochRow, RunRecord, read_run
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, RunRecord, read_run
 from trickbag.run.devices import shares
 from trickbag.run.finish import close_run, record_of
-from trickbag.run.locks import run_lock
+from trickbag.run.locks import study_lock
 from trickbag.run.team import Team, ToldError
 from trickbag.train import Resolved, Watch, build_session, resolve, train
-from trickbag.train.world import World
 
 
 class Listener(Protocol):
@@ -27,7 +27,7 @@ class Listener(Protocol):
         """How many images there are, and how they are held."""
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -46,7 +46,7 @@ class Silent:
         """How many images there are, and how they are held."""
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -73,28 +73,29 @@ def train_recipe(
     With `out`, the folder gets what a run of a study leaves behind, an interrupted run is continued from
     its checkpoint, and a finished one is not repeated. Relative paths in the recipe start at `base`.
     Under torchrun this process is one of several that train together; the first of them writes and is heard.
-    Raises InputError where the recipe cannot be trained here or `out` holds another run, and
-    KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes LostError where
+    Raises InputError where the recipe cannot be trained here, `out` holds another run or another process trains in it,
+    and KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes LostError where
     others do not answer, and ToldError in those for which the first one speaks.
     """
     machine = machine or Machine()
     team = Team.here(machine)
+    with ExitStack() as lock:
 
-    def prepared() -> tuple[Resolved, PlannedRun, RunRecord | None]:
-        resolved = resolve(recipe, team.own(machine), base)
-        planned = _planned(resolved, seed)
-        return resolved, planned, _existing(out, planned) if out and team.rank == 0 else None
+        def prepared() -> tuple[Resolved, PlannedRun, RunRecord | None]:
+            resolved = resolve(recipe, team.own(machine), base)
+            planned = _planned(resolved, seed)
+            return resolved, planned, _begin(out, planned, lock) if out and team.rank == 0 else None
 
-    resolved, planned, existing = team.agreed("images", prepared)
-    if team.exchanged("finished", "yes" if existing else "")[0]:
-        if existing is None:
-            raise ToldError(0)
-        return existing
-    own = team.own(machine)
-    listener = listener if listener and team.rank == 0 else Silent()
-    torch.set_num_threads(own.threads)
-    with team.at_work(own):
-        return _trained(resolved, planned, own, out, listener, team.stop(stop))
+        resolved, planned, existing = team.agreed("images", prepared)
+        if team.exchanged("finished", "yes" if existing else "")[0]:
+            if existing is None:
+                raise ToldError(0)
+            return existing
+        own = team.own(machine)
+        listener = listener if listener and team.rank == 0 else Silent()
+        torch.set_num_threads(own.threads)
+        with team.at_work(own):
+            return _trained(resolved, planned, own, out, listener, team.stop(stop))
 
 
 def _trained(
@@ -105,24 +106,21 @@ def _trained(
     listener: Listener,
     stop: Callable[[], bool],
 ) -> RunRecord:
-    """Train in this process, which may be one of several: the first of them holds and writes the folder."""
-    session, leads = build_session(resolved, planned.seed, machine), World.current().is_rank_zero
-    if out is not None and leads:
-        out.mkdir(parents=True, exist_ok=True)
-    with run_lock(out) if out and leads else nullcontext():
-        parameters = sum(parameter.numel() for parameter in session.model.parameters())
-        listener.images(held(resolved.images))
-        if machine.devices > 1:
-            listener.shares(shares(resolved.recipe, session.model, machine.devices))
-        listener.begin(resolved.total_steps, parameters, str(session.device))
-        checkpoint = out / CHECKPOINT if out else None
-        watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)
-        outcome = train(session, watch)
-        if outcome.status == "interrupted":
-            raise KeyboardInterrupt
-        if out is None:
-            return record_of(planned, session, outcome, machine)
-        return close_run(out, planned, session, outcome, machine, keep_weights=machine.keep != "none")
+    """Train in this process, which may be one of several: the first of them writes the folder."""
+    session = build_session(resolved, planned.seed, machine)
+    parameters = sum(parameter.numel() for parameter in session.model.parameters())
+    listener.images(held(resolved.images))
+    if words := shares(resolved.recipe, machine.devices, session.model):
+        listener.shares(words)
+    listener.begin(resolved.total_steps, parameters, str(session.device))
+    checkpoint = out / CHECKPOINT if out else None
+    watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)
+    outcome = train(session, watch)
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
+    if out is None:
+        return record_of(planned, session, outcome, machine)
+    return close_run(out, planned, session, outcome, machine, keep_weights=machine.keep != "none")
 
 
 def _planned(resolved: Resolved, seed: int) -> PlannedRun:
@@ -131,6 +129,16 @@ def _planned(resolved: Resolved, seed: int) -> PlannedRun:
     fingerprint = recipe.fingerprint()
     run_id = f"train-{fingerprint}-s{seed}"
     return PlannedRun(id=run_id, workload=recipe.data.name, arm="train", fingerprint=fingerprint, seed=seed)
+
+
+def _begin(out: Path, planned: PlannedRun, lock: ExitStack) -> RunRecord | None:
+    """Hold the folder, unless it has the finished run, which is returned; InputError where another process holds it."""
+    existing = _existing(out, planned)
+    if existing is None:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.enter_context(study_lock(out))
+        existing = _existing(out, planned)  # another process may have finished it meanwhile
+    return existing
 
 
 def _existing(out: Path, planned: PlannedRun) -> RunRecord | None:

@@ -9,16 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
+from trickbag.records.files import writing
 from trickbag.records.plan import Arm, Plan, PlannedRun
-from trickbag.records.run import (
-    CHECKPOINT,
-    Ending,
-    EpochRow,
-    Started,
-    read_ending,
-    read_progress,
-    read_started,
-)  # fmt: skip
+from trickbag.records.progress import EpochRow, Started, read_progress, read_started
+from trickbag.records.run import CHECKPOINT, RUN, Ending, read_ending
 from trickbag.run.locks import LOCK, is_held
 
 AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried again by the next `run`
@@ -105,8 +99,9 @@ class _Tally:
 class Tracker:
     """Reads each ended run once; a look at what may have changed costs nothing for all the rest."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        """Of a plan's runs in a study's folder; nothing is read yet."""
+    def __init__(self, folder: Path, plan: Plan, again: Iterable[str] = ()) -> None:
+        """Of a plan's runs in a study's folder; nothing is read yet. The records of `again` do not count."""
+        self._again = set(again)
         self.folder, self.plan, self._places = folder, plan, folder / "runs"
         self.runs = {run.id: run for run in plan.runs}
         self.records = dict[str, Ending]()
@@ -147,6 +142,17 @@ class Tracker:
         decided = {run.id for run in self.plan.decided_runs}
         return [name for name, r in self.records.items() if r.status in AGAIN and name not in decided]
 
+    def take_up(self, run: PlannedRun) -> dict[Path, bytes]:
+        """From now on a run's record counts; that of an earlier try is removed and returned. May raise DiskError."""
+        if run.id not in self._again:
+            return {}
+        path = self.place(run) / RUN
+        with writing(path):
+            content = path.read_bytes()
+            path.unlink()
+        self._again.discard(run.id)
+        return {path: content}
+
     def place(self, run: PlannedRun) -> Path:
         """The folder of a run."""
         return self._places / run.id
@@ -172,6 +178,8 @@ class Tracker:
         """Whether a run has not ended; one that has is noted."""
         if run_id in self.records:
             return False
+        if run_id in self._again:
+            return True
         ending = read_ending(self.place(self.runs[run_id]))
         if ending is None:
             return True

@@ -22,6 +22,7 @@ from trickbag.train.world import joined
 
 T = TypeVar("T")
 LAUNCH = "TRICKBAG_LAUNCH"  # environment: a folder that the launcher shares with the processes it started
+LAUNCHER = "TRICKBAG_LAUNCHER"  # environment: the process id of that launcher
 STOP = "stop"  # in that folder: a file that is there once the run shall be interrupted
 LOST = 75  # exit code of a process that lost the others: EX_TEMPFAIL, "try again later"
 HEARSAY = 2.0  # seconds in which the first process has said what went wrong, where it went wrong in all
@@ -56,7 +57,7 @@ class Team:
     local: int = 0
     store: Store | None = None  # torchrun's, in which the processes find each other
     patience: float = 0.0  # seconds
-    parent: int = field(default_factory=os.getppid)
+    parent: int = field(default_factory=lambda: int(os.environ.get(LAUNCHER, os.getppid())))
 
     @classmethod
     def here(cls, machine: Machine) -> Self:

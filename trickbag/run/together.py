@@ -8,21 +8,25 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from trickbag.errors import DiskError
 from trickbag.recipe import Machine
-from trickbag.records.chain import read_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import CHECKPOINT, PROGRESS, Status, read_run
+from trickbag.records.progress import PROGRESS
+from trickbag.records.run import CHECKPOINT, Status, read_run
 from trickbag.run.attempt import named, train_planned
 from trickbag.run.finish import close_failed
+from trickbag.run.handover import hand_over, take_over
 from trickbag.run.launch import launch
+from trickbag.run.locks import RANKS, run_lock
 from trickbag.run.planned import resolve_planned
-from trickbag.run.team import LOST, LostError, Team, ToldError, launch_folder
+from trickbag.run.signals import StopRequest
+from trickbag.run.team import LAUNCHER, LOST, LostError, Team, ToldError, launch_folder
 
 FAILED, DISK = "failed-{}.json", "disk"
 
@@ -32,8 +36,11 @@ class ProcessDiedError(RuntimeError):
 
     def __init__(self, trouble: str, status: Literal["died", "out_of_memory"]) -> None:
         """Say in words what happened."""
-        super().__init__(trouble)
+        super().__init__(trouble, status)  # all arguments, that it can be sent from one process to another
         self.status: Literal["died", "out_of_memory"] = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def execute_together(
@@ -51,14 +58,14 @@ def execute_together(
     """
     outside = _Outside(place, saved)
     words = ["trickbag.run.together", str(folder), planned.id, machine.model_dump_json()]
-    launched = launch(words, machine, stop, outside.look)
+    launched = launch(words, machine, stop, outside.look, lambda shared: hand_over(shared, plan, planned))
     if outside.failures:
         status, message = outside.failures[min(outside.failures)]
         if status == DISK:
             raise DiskError(message)
         close_failed(place, planned, plan.arm(planned.workload, planned.arm).recipe, status, message)
         return False
-    if launched.code not in (0, 130):
+    if launched.code not in (0, 130) and not stop():  # which may have reached them before they could hear it
         trouble = launched.trouble or f"a process of the run ended with exit code {launched.code}"
         raise ProcessDiedError(trouble, launched.status)
     return True
@@ -88,11 +95,10 @@ class _Outside:
 
 def main() -> None:
     """Train the run that the arguments name, as one of the processes that torch's launcher started."""
-    told: list[int] = []
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda number, frame: told.append(number))
+    stop = StopRequest(signal.SIGINT, signal.SIGTERM)
     folder, run_id, machine = Path(sys.argv[1]), sys.argv[2], Machine.model_validate_json(sys.argv[3])
-    code = _as_one_of_several(folder, run_id, machine, lambda: bool(told))
+    with run_lock(folder / "runs" / run_id, RANKS) if os.environ["RANK"] == "0" else nullcontext():
+        code = _as_one_of_several(folder, run_id, machine, stop)
     sys.stdout.flush()
     sys.stderr.flush()
     if code == LOST:  # what was to be exchanged with the others may hold this process for ever
@@ -102,10 +108,13 @@ def main() -> None:
 
 def _as_one_of_several(folder: Path, run_id: str, machine: Machine, stop: Callable[[], bool]) -> int:
     """The exit code: 0 once the record is there, 130 interrupted, LOST; else a file says what went wrong."""
-    plan = read_plan(folder).plan()
-    planned = next(run for run in plan.runs if run.id == run_id)
+    if os.getppid() != int(os.environ[LAUNCHER]):
+        # It was killed before the run's lock was ours: meanwhile another process may have trained it.
+        return 130
+    shared, rank = launch_folder(), int(os.environ["RANK"])
+    assert shared is not None
+    plan, planned = take_over(shared, run_id)
     arm = plan.arm(planned.workload, planned.arm)
-    rank = int(os.environ["RANK"])
     try:
         team = Team.here(machine)
         own = team.own(machine)
@@ -121,12 +130,12 @@ def _as_one_of_several(folder: Path, run_id: str, machine: Machine, stop: Callab
     except LostError:
         return LOST
     except Exception as error:
-        _report(rank, error, folder, arm.recipe)
+        _report(shared, rank, error, folder, arm.recipe)
         return 1
     return 0
 
 
-def _report(rank: int, error: Exception, folder: Path, recipe: dict[str, object]) -> None:
+def _report(shared: Path, rank: int, error: Exception, folder: Path, recipe: dict[str, object]) -> None:
     """Leave word for the process that launched this one."""
     status: str
     try:
@@ -134,8 +143,6 @@ def _report(rank: int, error: Exception, folder: Path, recipe: dict[str, object]
     except DiskError as full:
         status, message = DISK, str(full)
     message = message if rank == 0 else f"process {rank}: {message}"
-    shared = launch_folder()
-    assert shared is not None
     write_text(shared / FAILED.format(rank), json.dumps([status, message]))
 
 

@@ -11,7 +11,8 @@ import torch
 
 from trickbag.errors import InputError
 from trickbag.records.files import write_whole
-from trickbag.records.run import EpochRow, Timings
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import Timings
 from trickbag.train.session import Session
 
 VERSION = 2

@@ -7,7 +7,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from trickbag.records.run import EpochRow
+from trickbag.records.progress import EpochRow
 from trickbag.train.batch_norm import average_statistics
 from trickbag.train.checkpoint import load_checkpoint, save_checkpoint
 from trickbag.train.evaluation import evaluate_on

@@ -13,7 +13,7 @@ from trickbag.averaging import Average
 from trickbag.data import SampleOperation, Store, told
 from trickbag.models import Family, build_model, input_statistics
 from trickbag.recipe import Machine, Recipe
-from trickbag.records.run import EpochRow
+from trickbag.records.progress import EpochRow
 from trickbag.rng import Streams
 from trickbag.train.bits import Bits
 from trickbag.train.build import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from trickbag.records.run import EpochRow
+from trickbag.records.progress import EpochRow
 from trickbag.train.bits import Bits
 from trickbag.train.world import World
 

@@ -16,7 +16,7 @@ class Ended:
     is trouble that the run cannot have caused (its node was lost, or taken away for others): it is taken up
     again from its checkpoint however often that happens. `halts` is trouble that every other run would meet as well,
     as a full disk: the study stops with these words. `status` is how the run is recorded where it is not taken up
-    again.
+    again. `leaving`: the process that says so ends with it, and takes no other run.
     """
 
     run_id: str
@@ -24,6 +24,7 @@ class Ended:
     blameless: bool = False
     halts: bool = False
     status: Literal["died", "out_of_memory"] = "died"
+    leaving: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any, Self
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
 from trickbag.run.devices import check_devices, own_gpus
-from trickbag.run.engines.ahead import pool_sizes, start
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.oom import OomWatch
+from trickbag.run.engines.warm_workers import pool_sizes, start
 from trickbag.run.worker import work
 
 STOP_SECONDS = 10.0  # a worker writes its checkpoint within a step; after this it is killed
@@ -42,7 +42,7 @@ class LocalEngine:
         threads: int = 1,
         gpus: Sequence[str] = (),
     ) -> None:
-        """`target(connection, *args)` receives run ids and answers each with `Ended`.
+        """`target(connection, *args)` receives run ids and answers each with `Ended`; it says so when it leaves.
 
         `gpus` are groups of GPUs, each as a CUDA_VISIBLE_DEVICES; every worker has one to itself while they last.
         """
@@ -95,23 +95,24 @@ class LocalEngine:
                 os.kill(worker.process.pid, signal.SIGTERM)
         end = time.monotonic() + STOP_SECONDS  # of all together
         for worker in self._workers:
-            worker.process.join(max(0.0, end - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.connection.close()
+            _part_with(worker, end)
         self._workers.clear()
 
     def _hear(self, worker: _Worker) -> list[Ended]:
         """What a worker has to say; nothing more where it is dead."""
         try:
             ended: Ended = worker.connection.recv()
-            worker.run_id = None
-            return [ended]
         except (EOFError, OSError):
             worker.process.join()
             self._workers.remove(worker)
             return [self._death(worker.run_id, worker.process.exitcode)] if worker.run_id else []
+        given, worker.run_id = worker.run_id, None
+        if ended.leaving:  # before it can be given another run, which would share its death
+            self._workers.remove(worker)
+            _part_with(worker, time.monotonic() + STOP_SECONDS)
+        if given == ended.run_id:
+            return [ended]
+        return [Ended(given, "its worker was told to end", blameless=True)] if given else []
 
     def _death(self, run_id: str, exit_code: int | None) -> Ended:
         """A run whose worker died, and of what."""
@@ -133,6 +134,15 @@ class LocalEngine:
         """The group of GPUs that the fewest workers have."""
         taken = [worker.gpus for worker in self._workers]
         return min(self._gpus, key=taken.count, default="")
+
+
+def _part_with(worker: _Worker, end: float) -> None:
+    """Wait for a worker's process until the monotonic clock says `end`; kill it then."""
+    worker.process.join(max(0.0, end - time.monotonic()))
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
+    worker.connection.close()
 
 
 def workers(machine: Machine) -> int:

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
@@ -66,9 +66,12 @@ def _start(ray: Any, machine: Machine, cpus: int, quiet: dict[str, Any]) -> None
         )
 
 
-def room(ray: Any, needs: Mapping[str, int]) -> int:
-    """How many runs with such needs, resource -> amount, the nodes of the cluster hold when nothing else is there."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def room(ray: Any, needs: Mapping[str, int], without: Collection[str] = ()) -> int:
+    """How many runs with such needs, resource -> amount, the cluster holds when nothing else is there.
+
+    Its nodes whose ids are `without` do not count.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in without]
     return sum(min(int(node.get(name, 0) // amount) for name, amount in needs.items()) for node in nodes)
 
 

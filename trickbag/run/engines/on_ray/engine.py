@@ -1,7 +1,9 @@
-"""The engine: hands runs to Ray as tasks, and lands their files in the study's folder."""
+"""The engine: hands runs to Ray as tasks, and collects their files into the study's folder."""
 
 import time
-from contextlib import ExitStack
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,23 +11,33 @@ from typing import Any
 
 from trickbag.errors import InputError
 from trickbag.records.files import write_whole
-from trickbag.records.run import CHECKPOINT, PROGRESS, RUN, WEIGHTS, read_run
+from trickbag.records.progress import PROGRESS
+from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS, read_run
 from trickbag.run.engines.engine import Ended, Job
+from trickbag.run.engines.on_ray.bundle import make_bundle
 from trickbag.run.engines.on_ray.cluster import check_room, connect, load_ray, room
-from trickbag.run.engines.on_ray.letters import UNDER_WAY
 from trickbag.run.engines.on_ray.mailbox import Mailbox
-from trickbag.run.engines.on_ray.scratch import YOUNG, sweep
-from trickbag.run.engines.on_ray.shipment import make_shipment
 from trickbag.run.engines.on_ray.task import train_run
-from trickbag.run.engines.on_ray.trouble import trouble_of
+from trickbag.run.engines.on_ray.trouble import (
+    ClusterLostError,
+    NodeError,
+    VersionError,
+    answering,
+    trouble_of,
+)
+from trickbag.run.engines.on_ray.upload import UNDER_WAY
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import run_lock
+from trickbag.run.scratch import YOUNG, sweep
 
 STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
+ANSWER_SECONDS = (
+    30.0  # without an answer, after which the cluster is taken for lost; after 60 Ray ends this process
+)
 
 
 @dataclass
-class _Flight:
+class _Submitted:
     """A run that was handed to Ray."""
 
     run_id: str
@@ -46,23 +58,26 @@ class RayEngine:
         self._job, self._runs = job, {run.id: run for run in job.plan.runs}
         self._needs = {"CPU": machine.threads * (1 if cuda else machine.devices)}
         self._needs |= {"GPU": machine.devices} if cuda else {}
-        self._flights = dict[Any, _Flight]()  # by the reference to what its task returns
+        self._submitted = dict[Any, _Submitted]()  # by the reference to what its task returns
         self._over = list[Ended]()
+        self._unfit = defaultdict[str, set[str]](set)  # run id -> ids of the nodes that lack something for it
         self._weights = dict[str, Any]()
         self._mailbox: Any = None
+        self._lost = False  # the cluster does not answer any more
 
     def capacity(self) -> int:
         """How many runs the nodes have room for; with `machine.workers` so many, whatever nodes there are by now."""
         if self._job.machine.workers or self._mailbox is None:
             return self._job.machine.workers or 1
-        return max(1, room(self._ray, self._needs))
+        with self._answering():
+            return max(1, room(self._ray, self._needs))
 
     def free(self) -> int:
         """How many more runs can be submitted now."""
-        return self.capacity() - len(self._flights) - len(self._over)
+        return self.capacity() - len(self._submitted) - len(self._over)
 
     def submit(self, run_id: str) -> None:
-        """Hand a run, and its checkpoint where there is one, to Ray."""
+        """Hand a run, and its checkpoint where there is one, to Ray; ClusterLostError where that is gone."""
         if self._mailbox is None:
             self._connect()
         place, held = run_folder(self._job.folder, self._runs[run_id]), ExitStack()
@@ -73,45 +88,65 @@ class RayEngine:
             return
         kept = [place / name for name in (CHECKPOINT, PROGRESS) if (place / name).exists()]
         files = {path.name: path.read_bytes() for path in kept}
-        task = self._task.options(name=run_id).remote(
-            [self._shipment], run_id, files, self._weights_for(run_id), self._mailbox
+        elsewhere = (
+            {"ray.io/node-id": f"!in({','.join(self._unfit[run_id])})"} if self._unfit[run_id] else None
         )
-        self._flights[task] = _Flight(run_id, place, held)
+        with self._answering():
+            task = self._task.options(name=run_id, label_selector=elsewhere).remote(
+                [self._bundle], run_id, files, self._weights_for(run_id), self._mailbox
+            )
+        self._submitted[task] = _Submitted(run_id, place, held)
 
     def wait(self, seconds: float) -> list[Ended]:
-        """The runs that ended; files of those under way are put into their folders meanwhile."""
+        """The runs that ended; files of those under way are put into their folders meanwhile.
+
+        ClusterLostError where Ray does not answer any more.
+        """
         ended, self._over = self._over, []
-        if not self._flights:
+        if not self._submitted:
             return ended
-        done, _ = self._ray.wait(list(self._flights), timeout=0 if ended else seconds)
-        self._take_letters()
-        return ended + [self._land(task) for task in done]
+        with self._answering():
+            done, _ = self._ray.wait(list(self._submitted), timeout=0 if ended else seconds)
+            self._take_uploads()
+            return ended + [self._collect(task) for task in done]
 
     def cancel(self) -> None:
         """Have running runs save their state, take it, and leave the cluster."""
         try:
-            if self._flights:
-                self._stop()
+            with suppress(ClusterLostError), self._answering():
+                if self._submitted and not self._lost:
+                    self._stop()
         finally:
-            for flight in self._flights.values():
-                flight.held.close()
-            self._flights.clear()
+            for run in self._submitted.values():
+                run.held.close()
+            self._submitted.clear()
             if self._mailbox is not None:
                 self._mailbox = None
-                self._ray.shutdown()
+                if not self._lost:  # nobody is there to take leave of, which Ray would wait for
+                    self._ray.shutdown()
                 sweep(0.0 if self._job.machine.ray_address is None else YOUNG)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """ClusterLostError where Ray does not answer; nothing more is asked then."""
+        try:
+            with answering(self._ray.exceptions):
+                yield
+        except ClusterLostError:
+            self._lost = True
+            raise
 
     def _stop(self) -> None:
         """Tell the runs to stop and wait until they have, or for so long as they may take."""
         deadline = time.monotonic() + STOP_SECONDS
         self._mailbox.stop.remote()
-        self._take_letters()
-        for task, flight in self._flights.items():
-            if not flight.started:
+        self._take_uploads()
+        for task, run in self._submitted.items():
+            if not run.started:
                 self._ray.cancel(task)
-        while self._flights and time.monotonic() < deadline:
+        while self._submitted and time.monotonic() < deadline:
             self.wait(0.2)
-        for task in self._flights:
+        for task in self._submitted:
             self._ray.cancel(task, force=True)
 
     def _connect(self) -> None:
@@ -123,7 +158,7 @@ class RayEngine:
             self._task = ray.remote(num_cpus=cpus, num_gpus=self._needs.get("GPU", 0), max_retries=0)(
                 train_run
             )
-            self._shipment = ray.put(make_shipment(self._job, ray.put))
+            self._bundle = ray.put(make_bundle(self._job, ray.put))
             here = ray.get_runtime_context().get_node_id()
             near = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=True)
             actor = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=10_000)(Mailbox)
@@ -143,40 +178,50 @@ class RayEngine:
                 found[need] = self._weights[need]
         return found
 
-    def _take_letters(self) -> None:
+    def _take_uploads(self) -> None:
         """Put the newest files of runs under way into their folders."""
-        flights = {flight.run_id: flight for flight in self._flights.values()}
+        by_id = {run.run_id: run for run in self._submitted.values()}
         try:
-            letters = self._ray.get(self._mailbox.take.remote())
+            uploads = self._ray.get(self._mailbox.take.remote(), timeout=ANSWER_SECONDS)
         except (
             self._ray.exceptions.RayActorError
         ):  # Ray starts it again; the runs stop, and are taken up again
             return
-        for run_id, files in letters.items():
-            if run_id in flights:
-                flights[run_id].started = True
-                _write(flights[run_id].place, files)
+        for run_id, files in uploads.items():
+            if run_id in by_id:
+                by_id[run_id].started = True
+                _write(by_id[run_id].place, files)
 
-    def _land(self, task: Any) -> Ended:
-        """Put what a run left into its folder, its record last; or say what went wrong."""
-        flight = self._flights.pop(task)
-        with flight.held:
-            try:
-                files = self._ray.get(task)
-            except self._ray.exceptions.RayError as error:
-                return self._trouble(flight, error)
-            _write(flight.place, files)
-        return Ended(flight.run_id, "" if RUN in files else "it was told to stop", blameless=RUN not in files)
+    def _collect(self, task: Any) -> Ended:
+        """Put what a run left into its folder, its record last; or say what went wrong.
 
-    def _trouble(self, flight: _Flight, error: Exception) -> Ended:
-        """What kept a run from ending; recorded at once where the node cannot do what the study needs."""
+        It is forgotten only then: where an interruption comes in between, `cancel` collects it again.
+        """
+        run = self._submitted[task]
+        try:
+            files = self._ray.get(task)
+        except self._ray.exceptions.RayError as error:
+            ended = self._trouble(run, error)
+        else:
+            _write(run.place, files)
+            told = "" if RUN in files else "it was told to stop"
+            ended = Ended(run.run_id, told, blameless=bool(told))
+        run.held.close()
+        del self._submitted[task]
+        return ended
+
+    def _trouble(self, run: _Submitted, error: Exception) -> Ended:
+        """What kept a run from ending; where its node lacks something, another is tried before that is recorded."""
         cause = getattr(error, "cause", None)
-        if not isinstance(cause, InputError):
-            return trouble_of(self._ray.exceptions, flight.run_id, error)
-        planned = self._runs[flight.run_id]
+        if isinstance(cause, VersionError) or not isinstance(cause, NodeError):
+            return trouble_of(self._ray.exceptions, run.run_id, error)
+        self._unfit[run.run_id].add(cause.node)
+        if room(self._ray, self._needs, without=self._unfit[run.run_id]):
+            return Ended(run.run_id, str(cause), blameless=True)
+        planned = self._runs[run.run_id]
         recipe = self._job.plan.arm(planned.workload, planned.arm).recipe
-        close_failed(flight.place, planned, recipe, "failed", f"InputError: {cause}")
-        return Ended(flight.run_id)
+        close_failed(run.place, planned, recipe, "failed", f"InputError: {cause}")
+        return Ended(run.run_id)
 
 
 def _write(place: Path, files: dict[str, bytes]) -> None:

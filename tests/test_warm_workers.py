@@ -4,7 +4,7 @@ import os
 import signal
 from multiprocessing.connection import Connection
 
-from trickbag.run.engines import ahead
+from trickbag.run.engines import warm_workers
 
 
 def say_where(connection: Connection, word: str) -> None:
@@ -12,14 +12,14 @@ def say_where(connection: Connection, word: str) -> None:
 
 
 def test_one_that_died_while_it_waited_is_replaced_and_the_next_is_taken() -> None:
-    environment = ahead.pool_sizes(3)
-    ahead.start_ahead(2, environment)
-    (_, (first, _)), (_, (second, _)) = ahead._ready
+    environment = warm_workers.pool_sizes(3)
+    warm_workers.start_warm(2, environment)
+    (_, (first, _)), (_, (second, _)) = warm_workers._ready
     os.kill(first.pid, signal.SIGKILL)
     first.join()
-    process, connection = ahead.start(say_where, ("hello",), environment)
+    process, connection = warm_workers.start(say_where, ("hello",), environment)
     assert connection.recv() == ("hello", second.pid, "3")
     process.join()
     assert process.exitcode == 0
-    assert ahead._ready == []
+    assert warm_workers._ready == []
     assert os.environ.get("OMP_NUM_THREADS") != "3"  # ours is as it was

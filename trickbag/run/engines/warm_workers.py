@@ -15,6 +15,8 @@ from typing import Any
 
 Started = tuple[BaseProcess, Connection]
 
+# Of the process, as its children are: between the command that starts them and the engine that takes them lie the
+# phases, the driver and the choice of an engine, all of which would have to hand them on.
 _ready: list[tuple[dict[str, str], Started]] = []
 
 
@@ -23,7 +25,7 @@ def pool_sizes(threads: int) -> dict[str, str]:
     return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
 
 
-def start_ahead(count: int, environment: Mapping[str, str]) -> None:
+def start_warm(count: int, environment: Mapping[str, str]) -> None:
     """Start so many processes; each waits for what to do, and ends with this one."""
     _ready.extend((dict(environment), _start(environment)) for _ in range(count))
 

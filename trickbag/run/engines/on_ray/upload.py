@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from trickbag.records.run import CHECKPOINT, PROGRESS, STARTED
+from trickbag.records.progress import PROGRESS, STARTED
+from trickbag.records.run import CHECKPOINT
 
 UNDER_WAY = (STARTED, PROGRESS, CHECKPOINT)  # the files of a run that has not ended
 _ASK_SECONDS = 0.1  # between two looks whether to stop
@@ -35,24 +36,24 @@ class Stop:
             return True
 
 
-class Post:
-    """Sends what is new in a run's folder to the driver, one letter at a time."""
+class Uploader:
+    """Sends what is new in a run's folder to the driver, one upload at a time."""
 
     def __init__(self, ray: Any, mailbox: Any, place: Path) -> None:
         """Send files of the folder `place`."""
         self._ray, self._mailbox, self._place = ray, mailbox, place
         self._known = dict[str, int]()  # file -> time of change, in nanoseconds, when it was sent
-        self._letter: Any = None
+        self._upload: Any = None
 
     def __call__(self) -> None:
-        """Send the files that are new or changed, once the letter before has arrived."""
+        """Send the files that are new or changed, once the upload before has arrived."""
         files = {name: (self._place / name).read_bytes() for name in self._changed()}
         try:
-            if self._letter is not None:
-                self._ray.get(self._letter)
-            self._letter = self._mailbox.leave.remote(self._place.name, files)
+            if self._upload is not None:
+                self._ray.get(self._upload)
+            self._upload = self._mailbox.leave.remote(self._place.name, files)
         except self._ray.exceptions.RayError:  # the driver is gone, of which `Stop` hears as well
-            self._letter = None
+            self._upload = None
 
     def _changed(self) -> list[str]:
         """The names of the files that are new or changed."""

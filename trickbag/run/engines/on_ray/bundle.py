@@ -13,13 +13,14 @@ from trickbag.errors import InputError
 from trickbag.recipe import Data, Machine, validate
 from trickbag.run.engines.engine import Job
 from trickbag.run.engines.on_ray.images import pack
+from trickbag.run.engines.on_ray.trouble import VersionError
 from trickbag.train import data_key, open_data
 
 Put = Callable[[Any], Any]  # puts a value into the object store and returns a reference to it
 
 
 @dataclass(frozen=True)
-class Shipment:
+class Bundle:
     """A study without its folder."""
 
     plan: str  # JSON
@@ -29,12 +30,12 @@ class Shipment:
     versions: dict[str, str]
 
 
-def make_shipment(job: Job, put: Put) -> Shipment:
+def make_bundle(job: Job, put: Put) -> Bundle:
     """Plan, own files and images of a study."""
     named = {name for arm in job.plan.arms for name in arm.recipe["sources"]}
     inside = [name for name in named if not Path(name).is_absolute() and ".." not in Path(name).parts]
     files = {name: (job.folder / name).read_bytes() for name in inside if (job.folder / name).is_file()}
-    return Shipment(job.plan.model_dump_json(), job.machine, files, _put_images(job, put), own_versions())
+    return Bundle(job.plan.model_dump_json(), job.machine, files, _put_images(job, put), own_versions())
 
 
 def own_versions() -> dict[str, str]:
@@ -44,10 +45,10 @@ def own_versions() -> dict[str, str]:
 
 
 def check_versions(driver: dict[str, str]) -> None:
-    """InputError where this node's versions are not the driver's."""
+    """VersionError where this node's versions are not the driver's."""
     for name, here in own_versions().items():
         if here != driver[name]:
-            raise InputError(
+            raise VersionError(
                 f"{name} {here} is installed, the driver has {driver[name]}; numbers may differ: install the same on "
                 "all nodes"
             )
@@ -57,12 +58,12 @@ def _put_images(job: Job, put: Put) -> dict[str, Any]:
     """References to the images that are held in memory."""
     plains = [arm.recipe["data"] for arm in job.plan.arms]
     found = {data_key(data): data for data in (validate(Data, plain, "data") for plain in plains)}
-    shipped = {}
+    sent = {}
     for key, data in found.items():
         try:
             packed = pack(open_data(data, job.machine, job.folder))
         except InputError:  # not here; a node may have them, or its run says what is missing
             continue
         if packed is not None:
-            shipped[key] = put(packed)
-    return shipped
+            sent[key] = put(packed)
+    return sent
