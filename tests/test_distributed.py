@@ -30,12 +30,13 @@ from trickbag.recipe import Data, Machine, validate
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import read_run
-from trickbag.run import driver, launch
+from trickbag.run import driver
+from trickbag.run.distributed import launch
+from trickbag.run.distributed.handover import hand_over, take_over
+from trickbag.run.distributed.ranks import ProcessDiedError
 from trickbag.run.engines.on_slurm.engine import SlurmEngine
 from trickbag.run.execute import execute
-from trickbag.run.handover import hand_over, take_over
 from trickbag.run.state import State
-from trickbag.run.together import ProcessDiedError
 from trickbag.train import give_images, open_data, shared_images
 
 GENEROUS = 300.0  # seconds
@@ -121,7 +122,7 @@ def ranks(word: Path | str) -> list[int]:
             words = file.read_bytes().decode().split("\0")
         except OSError:  # gone meanwhile
             continue
-        if "trickbag.run.together" in words and str(word) in words:
+        if "trickbag.run.distributed.ranks" in words and str(word) in words:
             found.append(int(file.parent.name))
     return found
 

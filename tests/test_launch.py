@@ -23,12 +23,12 @@ from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.records.bits import read_bits
 from trickbag.records.chain import read_plan
 from trickbag.records.run import RunRecord, read_run
-from trickbag.run.devices import check_devices, gpu_groups, shares
+from trickbag.run.distributed.devices import check_devices, gpu_groups, shares
+from trickbag.run.distributed.launch import judged, own_ends
+from trickbag.run.distributed.team import RANKS_LOST
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.engines.engine import Ended
 from trickbag.run.engines.local import LocalEngine
-from trickbag.run.launch import judged, own_ends
-from trickbag.run.team import LOST
 from trickbag.study import Study
 from trickbag.study.schema import InlineTrick
 
@@ -141,12 +141,12 @@ def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
     [
         ({0: 0}, 0, ""),
         ({1: 2, 0: -15}, 2, ""),  # it has said what is wrong, and torch ended the other
-        ({1: 1, 0: LOST}, 1, ""),
+        ({1: 1, 0: RANKS_LOST}, 1, ""),
         ({0: 130, 1: -15}, 130, ""),
-        ({1: -9, 0: LOST}, 1, "a process of the run died (exit code -9)"),
+        ({1: -9, 0: RANKS_LOST}, 1, "a process of the run died (exit code -9)"),
         ({0: -15, 1: -11}, 1, "a process of the run died (exit code -11)"),
-        ({0: LOST, 2: -15}, 1, "lost the other processes of this run (no answer for 20 s)"),
-        ({0: LOST, 1: LOST}, 1, "lost the other processes of this run (no answer for 20 s)"),
+        ({0: RANKS_LOST, 2: -15}, 1, "lost the other processes of this run (no answer for 20 s)"),
+        ({0: RANKS_LOST, 1: RANKS_LOST}, 1, "lost the other processes of this run (no answer for 20 s)"),
     ],
 )
 def test_one_exit_code_and_one_line_for_all(codes: dict[int, int], code: int, words: str) -> None:
@@ -156,16 +156,16 @@ def test_one_exit_code_and_one_line_for_all(codes: dict[int, int], code: int, wo
 
 def test_a_process_that_torch_killed_did_not_die_by_itself() -> None:
     """The first has lost the others, one of which hangs: torch, asked to end it, kills it half a minute later."""
-    codes = {0: (LOST, 100), 1: (-9, 131), 2: (-15, 101)}
+    codes = {0: (RANKS_LOST, 100), 1: (-9, 131), 2: (-15, 101)}
     failures = {}
     for rank, (code, seconds) in codes.items():
         failures[rank] = ProcessFailure(local_rank=rank, pid=1, exitcode=code, error_file=os.devnull)
         failures[rank].timestamp = seconds
-    assert own_ends(failures) == {0: LOST, 2: -15}
+    assert own_ends(failures) == {0: RANKS_LOST, 2: -15}
 
 
 def test_a_process_killed_for_want_of_memory_is_named() -> None:
-    launched = judged({1: -9, 0: LOST}, 20.0, lambda code: code == -9)
+    launched = judged({1: -9, 0: RANKS_LOST}, 20.0, lambda code: code == -9)
     assert launched.status == "out_of_memory"
     assert "memory was full" in launched.trouble
 

@@ -14,7 +14,7 @@ from trickbag.records.plan import Plan
 from trickbag.records.result import Results
 from trickbag.records.run import RUN, RunRecord, read_run
 from trickbag.report.write import write_report
-from trickbag.run.devices import shares
+from trickbag.run.distributed.devices import shares
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.locks import study_lock
 from trickbag.run.machine import STUDY, machine_of, planned

@@ -11,10 +11,10 @@ from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.progress import Started, write_started
 from trickbag.records.run import read_run
 from trickbag.run.attempt import named, train_planned
+from trickbag.run.distributed.ranks import ProcessDiedError, execute_together
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import await_ranks, run_lock
 from trickbag.run.planned import resolve_planned
-from trickbag.run.together import ProcessDiedError, execute_together
 
 
 def execute(

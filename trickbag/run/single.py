@@ -13,10 +13,10 @@ from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
 from trickbag.records.progress import EpochRow
 from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, RunRecord, read_run
-from trickbag.run.devices import shares
+from trickbag.run.distributed.devices import shares
+from trickbag.run.distributed.team import ReportedElsewhereError, Team
 from trickbag.run.finish import close_run, record_of
 from trickbag.run.locks import study_lock
-from trickbag.run.team import Team, ToldError
 from trickbag.train import Resolved, Watch, build_session, resolve, train
 
 
@@ -74,8 +74,8 @@ def train_recipe(
     its checkpoint, and a finished one is not repeated. Relative paths in the recipe start at `base`.
     Under torchrun this process is one of several that train together; the first of them writes and is heard.
     Raises InputError where the recipe cannot be trained here, `out` holds another run or another process trains in it,
-    and KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes LostError where
-    others do not answer, and ToldError in those for which the first one speaks.
+    and KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes RanksLostError where
+    others do not answer, and ReportedElsewhereError in those for which the first one speaks.
     """
     machine = machine or Machine()
     team = Team.here(machine)
@@ -86,10 +86,10 @@ def train_recipe(
             planned = _planned(resolved, seed)
             return resolved, planned, _begin(out, planned, lock) if out and team.rank == 0 else None
 
-        resolved, planned, existing = team.agreed("images", prepared)
+        resolved, planned, existing = team.on_all_ranks("images", prepared)
         if team.exchanged("finished", "yes" if existing else "")[0]:
             if existing is None:
-                raise ToldError(0)
+                raise ReportedElsewhereError(0)
             return existing
         own = team.own(machine)
         listener = listener if listener and team.rank == 0 else Silent()

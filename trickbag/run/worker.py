@@ -12,10 +12,10 @@ from trickbag.errors import DiskError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
+from trickbag.run.distributed.ranks import ProcessDiedError
 from trickbag.run.engines.engine import Ended
 from trickbag.run.execute import execute
 from trickbag.run.signals import StopRequest
-from trickbag.run.together import ProcessDiedError
 
 GOODBYE = Ended("", leaving=True)  # of a worker that leaves without a run
 

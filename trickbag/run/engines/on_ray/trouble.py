@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from trickbag.errors import DiskError, InputError
+from trickbag.run.distributed.ranks import ProcessDiedError
 from trickbag.run.engines.engine import Ended
-from trickbag.run.together import ProcessDiedError
 
 # What takes a run away that cannot have caused it.
 _BLAMELESS = ("NodeDiedError", "ObjectLostError", "LocalRayletDiedError")

@@ -1,6 +1,6 @@
 """A planned run that several processes of this machine train together: seen from outside, and as one of them.
 
-`python -m trickbag.run.together FOLDER RUN MACHINE` is such a process; torch's launcher starts them.
+`python -m trickbag.run.distributed.ranks FOLDER RUN MACHINE` is such a process; torch's launcher starts them.
 """
 
 import json
@@ -20,13 +20,20 @@ from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.progress import PROGRESS
 from trickbag.records.run import CHECKPOINT, Status, read_run
 from trickbag.run.attempt import named, train_planned
+from trickbag.run.distributed.handover import hand_over, take_over
+from trickbag.run.distributed.launch import launch
+from trickbag.run.distributed.team import (
+    LAUNCHER,
+    RANKS_LOST,
+    RanksLostError,
+    ReportedElsewhereError,
+    Team,
+    launch_folder,
+)
 from trickbag.run.finish import close_failed
-from trickbag.run.handover import hand_over, take_over
-from trickbag.run.launch import launch
 from trickbag.run.locks import RANKS, run_lock
 from trickbag.run.planned import resolve_planned
 from trickbag.run.signals import StopRequest
-from trickbag.run.team import LAUNCHER, LOST, LostError, Team, ToldError, launch_folder
 
 FAILED, DISK = "failed-{}.json", "disk"
 
@@ -57,7 +64,7 @@ def execute_together(
     Raises DiskError where the disk refuses what must be kept, ProcessDiedError where a process died.
     """
     outside = _Outside(place, saved)
-    words = ["trickbag.run.together", str(folder), planned.id, machine.model_dump_json()]
+    words = ["trickbag.run.distributed.ranks", str(folder), planned.id, machine.model_dump_json()]
     launched = launch(words, machine, stop, outside.look, lambda shared: hand_over(shared, plan, planned))
     if outside.failures:
         status, message = outside.failures[min(outside.failures)]
@@ -98,16 +105,16 @@ def main() -> None:
     stop = StopRequest(signal.SIGINT, signal.SIGTERM)
     folder, run_id, machine = Path(sys.argv[1]), sys.argv[2], Machine.model_validate_json(sys.argv[3])
     with run_lock(folder / "runs" / run_id, RANKS) if os.environ["RANK"] == "0" else nullcontext():
-        code = _as_one_of_several(folder, run_id, machine, stop)
+        code = _as_rank(folder, run_id, machine, stop)
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == LOST:  # what was to be exchanged with the others may hold this process for ever
+    if code == RANKS_LOST:  # what was to be exchanged with the others may hold this process for ever
         os._exit(code)
     sys.exit(code)
 
 
-def _as_one_of_several(folder: Path, run_id: str, machine: Machine, stop: Callable[[], bool]) -> int:
-    """The exit code: 0 once the record is there, 130 interrupted, LOST; else a file says what went wrong."""
+def _as_rank(folder: Path, run_id: str, machine: Machine, stop: Callable[[], bool]) -> int:
+    """The exit code: 0 once the record is there, 130 interrupted, RANKS_LOST; else a file says what went wrong."""
     if os.getppid() != int(os.environ[LAUNCHER]):
         # It was killed before the run's lock was ours: meanwhile another process may have trained it.
         return 130
@@ -118,17 +125,19 @@ def _as_one_of_several(folder: Path, run_id: str, machine: Machine, stop: Callab
     try:
         team = Team.here(machine)
         own = team.own(machine)
-        resolved = team.agreed("images", lambda: resolve_planned(folder, plan, arm, planned.fingerprint, own))
+        resolved = team.on_all_ranks(
+            "images", lambda: resolve_planned(folder, plan, arm, planned.fingerprint, own)
+        )
         with team.at_work(own):
             place = folder / "runs" / planned.id
             if not train_planned(place, plan, planned, resolved, own, team.stop(stop)):
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         return 130
-    except ToldError as elsewhere:
+    except ReportedElsewhereError as elsewhere:
         return elsewhere.code
-    except LostError:
-        return LOST
+    except RanksLostError:
+        return RANKS_LOST
     except Exception as error:
         _report(shared, rank, error, folder, arm.recipe)
         return 1

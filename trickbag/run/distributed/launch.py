@@ -16,10 +16,10 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from trickbag.recipe import Machine
+from trickbag.run.distributed.team import LAUNCH, LAUNCHER, RANKS_LOST, STOP, RanksLostError
 from trickbag.run.engines.oom import OomWatch
 from trickbag.run.scratch import scratch
 from trickbag.run.signals import TIME_IS_UP
-from trickbag.run.team import LAUNCH, LAUNCHER, LOST, STOP, LostError
 
 POLL_SECONDS = 0.2  # between two looks at whether to stop
 OWN_SECONDS = 15  # after the first failure; torch kills what is left after 30
@@ -87,8 +87,8 @@ def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool
     if died and full(died[0]):
         words = "the kernel killed a process of the run, since the machine's memory was full"
         return Launched(1, words, "out_of_memory")
-    if LOST in ends and set(died) <= {-signal.SIGTERM}:
-        return Launched(1, str(LostError(patience, "timed out")))
+    if RANKS_LOST in ends and set(died) <= {-signal.SIGTERM}:
+        return Launched(1, str(RanksLostError(patience, "timed out")))
     if died:
         return Launched(1, f"a process of the run died (exit code {died[0]})")
     return Launched(max(ends, default=0))
