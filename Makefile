@@ -26,13 +26,14 @@ check: .venv/ready
 	$(BIN)/python -m pytest tests/test_floors.py
 
 bench: .venv/ready
-	$(BIN)/python benchmarks/step.py
-	$(BIN)/python benchmarks/augment.py
-	$(BIN)/python benchmarks/loading.py
-	$(BIN)/python benchmarks/freed_memory.py
-	$(BIN)/python benchmarks/engines.py
-	$(BIN)/python benchmarks/analysis.py
-	$(BIN)/python benchmarks/analysis.py --arms 200 --seeds 50
+	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks.augment
+	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.freed_memory
+	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.status
+	$(BIN)/python -m benchmarks.analysis
+	$(BIN)/python -m benchmarks.analysis --arms 200 --seeds 50
 
 gates: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.gates
@@ -42,7 +43,7 @@ chaos: .venv/ready  # full disks and read-only file systems need root
 
 aa: .venv/ready
 	$(BIN)/trickbag study digits_aa --out aa
-	$(BIN)/python benchmarks/aa.py aa
+	$(BIN)/python -m benchmarks.aa aa
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

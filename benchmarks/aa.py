@@ -1,6 +1,6 @@
 """Does the whole program claim a difference where there is none? Real runs, resampled.
 
-    python benchmarks/aa.py DIR        # DIR: a finished `trickbag study digits_aa --out DIR`
+    python -m benchmarks.aa DIR        # DIR: a finished `trickbag study digits_aa --out DIR`
 
 All runs of an A/A study are repeats of one recipe with independent random streams, so any assignment of them to
 arms and seeds is a study in which nothing differs. Twenty such studies are laid out as folders and analysed by
@@ -12,15 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from scipy.stats import binom
 
 from trickbag import analyze_study
+from trickbag.records.bits import read_bits, write_bits
 from trickbag.records.chain import PlanFile, read_plan
 from trickbag.records.files import write_record
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import CORRECT, read_bits, read_run, write_bits, write_run
+from trickbag.records.run import CORRECT, read_run, write_run
 
 STUDIES, LEVEL = 20, 0.05
 CLAIMS = ("better", "better but small", "worse")
@@ -54,7 +56,7 @@ def main(folder: Path) -> int:
             lay_out(file, [runs[i] for i in rng.permutation(len(runs))], Path(name))
             claimed.append(sum(arm.verdict in CLAIMS for arm in analyze_study(Path(name)).arms))
     wrong, most = sum(count > 0 for count in claimed), int(binom.ppf(0.95, STUDIES, LEVEL))
-    found = {
+    found: dict[str, Any] = {
         "runs": len(runs),
         "different_accuracies": len({round(a, 6) for a in accuracies}),
         "verdicts_of_the_study_itself": {arm.name: arm.verdict for arm in own.arms},

@@ -1,4 +1,4 @@
-"""What analyzing and reporting a large study costs: `python benchmarks/analysis.py --arms 200 --seeds 50`.
+"""What analyzing and reporting a large study costs: `python -m benchmarks.analysis --arms 200 --seeds 50`.
 
 Writes a study's folder from made-up records and bits (a plan as `study` would freeze it, one recipe, 30 epochs a
 run), then analyzes it and writes its report in a process of its own; prints wall seconds of both and peak memory.
@@ -17,7 +17,8 @@ import numpy as np
 from trickbag.recipe import load_recipe
 from trickbag.records.chain import write_plan
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, PlannedRun, Workload
-from trickbag.records.run import CORRECT, RUN, EpochRow, RunRecord, Timings
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import CORRECT, RUN, RunRecord, Timings
 
 EPOCHS = 30
 CHILD = """

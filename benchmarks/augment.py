@@ -1,4 +1,4 @@
-"""What batched augmentation saves over torchvision's, image by image: `make bench`, or `python benchmarks/augment.py`.
+"""What batched augmentation saves over torchvision's, image by image: `make bench`, or `python -m benchmarks.augment`.
 
 One batch of CIFAR-sized images goes through TrivialAugment and RandAugment(2, 9): ours on the whole batch with an
 operation and a strength for each image, torchvision's transforms on one PIL image at a time, and its v2 transforms
@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import torch
 import torchvision
@@ -43,7 +44,7 @@ def methods(policy: str, x: torch.Tensor) -> dict[str, Callable[[int], object]]:
     }
 
 
-def measure(policy: str, turns: int, batch: int, side: int) -> dict[str, object]:
+def measure(policy: str, turns: int, batch: int, side: int) -> dict[str, Any]:
     """Microseconds of CPU time per image of each way, in interleaved turns whose order rotates."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8, generator=generator)

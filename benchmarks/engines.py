@@ -1,7 +1,8 @@
-"""What an engine costs beside the runs themselves: `python benchmarks/engines.py --engines local ray`.
+"""What an engine costs beside the runs themselves: `python -m benchmarks.engines --engines local ray`.
 
 Runs a study of 200 runs of about a second each with the real command, from its start to its end, and compares the
-wall time with the ideal: the seconds that the runs themselves took, shared out evenly among the workers.
+wall time with the ideal: the seconds that the runs themselves took, shared out evenly among the workers. Writes
+benchmarks/results/engines.json; exit code 1 where an engine takes more than we promise.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from step import RESULTS
 
 from trickbag.lab import freeze
 from trickbag.records.chain import read_plan
@@ -24,6 +24,8 @@ from trickbag.records.run import read_ending
 from trickbag.study import Study
 
 ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+LIMITS = {"local": 0.10, "ray": 0.25}  # over the ideal: what we promise of 200 runs of a second each
 
 
 def plan_study(folder: Path, arms: int, seeds: int, epochs: int) -> None:
@@ -51,13 +53,14 @@ def measure(folder: Path, engine: str, workers: int) -> dict[str, Any]:
     records = [read_ending(folder / "runs" / run.id) for run in read_plan(folder).plan().runs]
     seconds = [record.seconds for record in records if record and record.status == "done"]
     ideal = sum(seconds) / workers
-    return {"engine": engine, "runs": len(seconds), "wall": wall, "ideal": ideal, "over": wall / ideal - 1}
+    found = {"engine": engine, "runs": len(seconds), "wall": wall, "ideal": ideal}
+    return {**found, "over": wall / ideal - 1, "limit": LIMITS[engine]}
 
 
-def main() -> None:
-    """Measure each engine in turn."""
+def main() -> int:
+    """Measure each engine in turn; 1 where one is over its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engines", nargs="+", default=["local", "ray"])
+    parser.add_argument("--engines", nargs="+", default=list(LIMITS), choices=list(LIMITS))
     parser.add_argument("--arms", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=4, help="sized so that a run takes about a second")
@@ -73,12 +76,13 @@ def main() -> None:
         each = row["ideal"] * asked.workers / row["runs"]
         print(
             f"{engine}: {row['runs']} runs of {each:.2f} s, {asked.workers} side by side: {row['wall']:.1f} s, "
-            f"ideal {row['ideal']:.1f} s, {row['over']:.1%} over it",
+            f"ideal {row['ideal']:.1f} s, {row['over']:.1%} over it (at most {row['limit']:.0%})",
             flush=True,
         )
     about = {"torch": torch.__version__, "machine": platform.machine(), "workers": asked.workers}
     asked.out.write_text(json.dumps({**about, "results": rows}, indent=1) + "\n")
+    return int(any(row["over"] > row["limit"] for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What keeping freed memory is worth on the CPU: `python benchmarks/freed_memory.py`.
+"""What keeping freed memory is worth on the CPU: `python -m benchmarks.freed_memory`.
 
 Trains a narrow ResNet-20 on synthetic CIFAR-sized batches in processes of their own, by turns with and without
 `trickbag.train.memory.keep_freed_memory`, and prints images per second of each.
@@ -16,8 +16,8 @@ from time import perf_counter
 from unittest.mock import patch
 
 import torch
-from step import RESULTS, ours, session, synthetic
 
+from benchmarks.step import RESULTS, ours, session, synthetic
 from trickbag.recipe import Machine, apply, load_recipe
 
 
@@ -48,7 +48,7 @@ def main() -> None:
         rates: dict[str, list[float]] = {"keep": [], "glibc": []}
         for _ in range(options.turns):
             for which, found in rates.items():
-                command = [sys.executable, __file__, "--one", str(batch_size), which]
+                command = [sys.executable, "-m", "benchmarks.freed_memory", "--one", str(batch_size), which]
                 found.append(
                     float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
                 )

@@ -1,5 +1,5 @@
 """What loading images costs, ours beside torchvision's, a torch DataLoader and timm's: `make bench`, or
-`python benchmarks/loading.py`.
+`python -m benchmarks.loading`.
 
 The ways take turns within one process, small chunks in alternating order, so that whatever else the machine does
 meets all of them. Per core they are charged CPU time with one thread; whole loaders run on two cores and are
@@ -14,10 +14,10 @@ import tempfile
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from loaders import cifar, imagenet, memory
-from loaders.turns import UNITS, Measured
-
+from benchmarks.loaders import cifar, imagenet, memory
+from benchmarks.loaders.turns import UNITS, Measured
 from trickbag.train.memory import keep_freed_memory
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def shown(cases: Iterable[Measured]) -> list[Measured]:
     return found
 
 
-def memory_lines(found: dict[str, dict[str, object]]) -> str:
+def memory_lines(found: dict[str, dict[str, Any]]) -> str:
     """What was found of memory, for people."""
     lines = [
         "Memory",

@@ -1,4 +1,4 @@
-"""What trickbag's step costs over a bare hand-written loop: `make bench`, or `python benchmarks/step.py`.
+"""What trickbag's step costs over a bare hand-written loop: `make bench`, or `python -m benchmarks.step`.
 
 Both train the same network on the same batches with the same augmentation, precision and threads, in turns of
 a few steps within one process, so that whatever else the machine does meets both. Writes a JSON with every
@@ -12,14 +12,16 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from trickbag.data import ImageSet
+from trickbag.data import ImageSet, MemoryStore
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session
 
@@ -56,6 +58,7 @@ def ours(run: Session) -> Callable[[int], None]:
 def bare(run: Session) -> Callable[[int], None]:
     """`count` steps of a loop that a person would write by hand, with the same operations."""
     model, optimizer, store, streams = run.model, run.optimizer, run.store, Streams(1)
+    assert isinstance(store, MemoryStore)
     order = epoch_order(run, 0)
 
     def turn(count: int) -> None:
@@ -68,7 +71,7 @@ def bare(run: Session) -> Callable[[int], None]:
             x = (x.float() - store.mean) / store.sd
             loss = F.cross_entropy(model(x), y)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
     return turn
@@ -80,7 +83,7 @@ CASES: dict[str, tuple[str, dict[str, object], int, int]] = {
 }
 
 
-def measure(case: str, turns: int, steps: int, machine: Machine) -> dict[str, object]:
+def measure(case: str, turns: int, steps: int, machine: Machine) -> dict[str, Any]:
     """Milliseconds per step of both, in interleaved turns; the order within a pair alternates."""
     name, patch, channels, side = CASES[case]
     recipe, images = apply(load_recipe(name), patch), synthetic(channels, side)

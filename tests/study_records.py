@@ -7,10 +7,12 @@ from zlib import crc32
 import numpy as np
 
 from trickbag.analyze import analyze_study
+from trickbag.records.bits import write_bits
 from trickbag.records.chain import write_plan
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, PhaseName, Plan, PlannedRun, Workload
+from trickbag.records.progress import EpochRow
 from trickbag.records.result import ArmResult, Results
-from trickbag.records.run import EpochRow, RunRecord, Timings, write_bits, write_run
+from trickbag.records.run import RunRecord, Timings, write_run
 
 IMAGES = 1000
 IDS = np.arange(IMAGES)

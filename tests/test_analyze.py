@@ -10,9 +10,9 @@ from study_records import IDS, IMAGES, by_name, by_seed, complete, conduct, fini
 
 from trickbag.analyze import analyze_study
 from trickbag.errors import InputError
+from trickbag.records.bits import write_bits
 from trickbag.records.plan import Comparison
 from trickbag.records.result import read_results
-from trickbag.records.run import write_bits
 
 
 def test_one_comparison_is_the_paired_t_test_by_hand(tmp_path: Path) -> None:

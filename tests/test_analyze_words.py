@@ -11,9 +11,9 @@ from trickbag import stats
 from trickbag.analyze import analyze_study
 from trickbag.analyze.words import part_of
 from trickbag.errors import InputError
+from trickbag.records.bits import read_bits, write_bits
 from trickbag.records.chain import read_plan
 from trickbag.records.result import Results
-from trickbag.records.run import read_bits, write_bits
 from trickbag.records.timing import Lap, Startup, TimingFile, write_timing
 
 BASE = [900, 903, 897, 901, 899]

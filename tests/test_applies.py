@@ -175,7 +175,7 @@ def test_the_cell_stands_in_every_table(monkeypatch: pytest.MonkeyPatch) -> None
     said = f"not applicable: it {GAMMA}"
     assert f"| zero_gamma | – | – | {said} |" in render_markdown(results)
     assert f"zero\\_gamma & \\multicolumn{{3}}{{l}}{{{said}}} \\\\" in render_latex(results)
-    assert f'<td class="name">zero_gamma</td><td colspan="5">{said}</td>' in render_html(results)
+    assert f'<td class="name">zero_<wbr>gamma</td><td colspan="5">{said}</td>' in render_html(results)
     table = verdict_table(results, 200)
     rows = list(zip(*(list(column.cells) for column in table.columns), strict=True))
     found = [row for row in rows if any(said in str(cell) for cell in row)]

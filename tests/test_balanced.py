@@ -18,7 +18,8 @@ from study_records import by_seed, complete, freeze, plan_of
 from trickbag.analyze import analyze_study
 from trickbag.cli.classes import print_classes
 from trickbag.recipe import Machine
-from trickbag.records.run import ClassAccuracy, RunRecord, read_bits, read_run, write_run
+from trickbag.records.bits import read_bits
+from trickbag.records.run import ClassAccuracy, RunRecord, read_run, write_run
 from trickbag.report.html import render_html
 from trickbag.report.latex import render_latex
 from trickbag.report.markdown import render_markdown

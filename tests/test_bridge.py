@@ -18,7 +18,7 @@ from trickbag.models import build_model, find_model, input_statistics, origin_of
 from trickbag.recipe import Machine, NotApplicable, Recipe, apply
 from trickbag.rng import Streams
 from trickbag.train import build_session, resolve, save_weights
-from trickbag.train.loop import evaluated_network
+from trickbag.train.evaluation import evaluated_network
 
 STREAMS = Streams(seed=1)
 

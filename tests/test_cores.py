@@ -8,8 +8,9 @@ from test_run import make
 from trickbag.data import threads
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
-from trickbag.run.driver import run_study, with_loaders, workers
+from trickbag.run.driver import run_study, with_loaders
 from trickbag.run.engines.engine import Job
+from trickbag.run.engines.local import workers
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from scipy import stats as scipy_stats
 from trickbag.analyze.cost import costs, longer, pareto_front, to_target
 from trickbag.analyze.gather import ArmRuns
 from trickbag.records.plan import Arm, Comparison, Judgement, Phase, Plan, Workload
-from trickbag.records.run import EpochRow, RunRecord, Timings
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import RunRecord, Timings
 from trickbag.records.timing import Lap, Startup, TimingFile
 
 EPOCHS, STEPS = 4, 100

@@ -13,25 +13,28 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from tests.answering_worker import tell_gpus
 from tests.command_line import ROOT, trickbag, trickbag_process
 from trickbag.errors import InputError
-from trickbag.lab import freeze
+from trickbag.lab import freeze, shared_batches
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
+from trickbag.records.bits import read_bits
 from trickbag.records.chain import read_plan
-from trickbag.records.run import RunRecord, read_bits, read_run
-from trickbag.run.devices import check_devices, gpu_groups, shares
+from trickbag.records.run import RunRecord, read_run
+from trickbag.run.distributed.devices import check_devices, gpu_groups, shares
+from trickbag.run.distributed.launch import judged, own_ends
+from trickbag.run.distributed.team import RANKS_LOST
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.engines.engine import Ended
 from trickbag.run.engines.local import LocalEngine
-from trickbag.run.launch import judged
-from trickbag.run.team import LOST
 from trickbag.study import Study
+from trickbag.study.schema import InlineTrick
 
 GENEROUS = 240.0  # seconds
 SMALL = ["data.limit=320", "model.channels=[8,8,8]", "budget.evaluate=last_epoch", "machine.device=cpu"]
-LONG = ["train", "digits_baseline", *SMALL, "budget.epochs=60", "machine.checkpoint_seconds=0"]
+LONG = ["train", "digits_baseline", *SMALL, "budget.epochs=40", "machine.checkpoint_seconds=0"]
 
 
 def numbers(out: Path) -> tuple[object, ...]:
@@ -40,6 +43,7 @@ def numbers(out: Path) -> tuple[object, ...]:
     return record.top1, [row.loss for row in record.epochs], read_bits(out / "correct.npz")[1].tobytes()
 
 
+@pytest.mark.slow
 def test_the_plain_command_starts_two_processes_which_speak_once(tmp_path: Path) -> None:
     """What the line at the start must say follows from the batch of 32 in the recipe."""
     words = [
@@ -112,6 +116,7 @@ def test_gpus_are_shared_out_in_groups(
     assert gpu_groups(visible, count, devices) == groups
 
 
+@pytest.mark.slow
 def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
     engine = LocalEngine(2, tell_gpus, gpus=["4", "7"])
     try:
@@ -136,11 +141,12 @@ def test_each_worker_has_gpus_of_its_own_and_its_successor_gets_them() -> None:
     [
         ({0: 0}, 0, ""),
         ({1: 2, 0: -15}, 2, ""),  # it has said what is wrong, and torch ended the other
-        ({1: 1, 0: LOST}, 1, ""),
+        ({1: 1, 0: RANKS_LOST}, 1, ""),
         ({0: 130, 1: -15}, 130, ""),
-        ({1: -9, 0: LOST}, 1, "a process of the run died (exit code -9)"),
-        ({1: -11, 0: -15}, 1, "a process of the run died (exit code -11)"),
-        ({0: LOST, 1: LOST}, 1, "lost the other processes of this run (no answer for 20 s)"),
+        ({1: -9, 0: RANKS_LOST}, 1, "a process of the run died (exit code -9)"),
+        ({0: -15, 1: -11}, 1, "a process of the run died (exit code -11)"),
+        ({0: RANKS_LOST, 2: -15}, 1, "lost the other processes of this run (no answer for 20 s)"),
+        ({0: RANKS_LOST, 1: RANKS_LOST}, 1, "lost the other processes of this run (no answer for 20 s)"),
     ],
 )
 def test_one_exit_code_and_one_line_for_all(codes: dict[int, int], code: int, words: str) -> None:
@@ -148,8 +154,18 @@ def test_one_exit_code_and_one_line_for_all(codes: dict[int, int], code: int, wo
     assert (launched.code, launched.trouble) == (code, words)
 
 
+def test_a_process_that_torch_killed_did_not_die_by_itself() -> None:
+    """The first has lost the others, one of which hangs: torch, asked to end it, kills it half a minute later."""
+    codes = {0: (RANKS_LOST, 100), 1: (-9, 131), 2: (-15, 101)}
+    failures = {}
+    for rank, (code, seconds) in codes.items():
+        failures[rank] = ProcessFailure(local_rank=rank, pid=1, exitcode=code, error_file=os.devnull)
+        failures[rank].timestamp = seconds
+    assert own_ends(failures) == {0: RANKS_LOST, 2: -15}
+
+
 def test_a_process_killed_for_want_of_memory_is_named() -> None:
-    launched = judged({1: -9, 0: LOST}, 20.0, lambda code: code == -9)
+    launched = judged({1: -9, 0: RANKS_LOST}, 20.0, lambda code: code == -9)
     assert launched.status == "out_of_memory"
     assert "memory was full" in launched.trouble
 
@@ -167,11 +183,48 @@ def test_a_process_killed_for_want_of_memory_is_named() -> None:
     ],
 )
 def test_the_shares_of_a_batch_are_told(small: Recipe, changes: dict[str, object], words: str) -> None:
-    assert words in shares(apply(small, changes), nn.BatchNorm2d(3), 2)
+    assert words in shares(apply(small, changes), 2, nn.BatchNorm2d(3))
 
 
 def test_batch_norm_is_not_spoken_of_where_there_is_none(small: Recipe) -> None:
-    assert shares(small, nn.Linear(1, 1), 4) == "4 devices: 8 images each of a batch of 32"
+    assert shares(small, 4, nn.Linear(1, 1)) == "4 devices: 8 images each of a batch of 32"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        (
+            {"step.accumulate": {"parts": 4}},
+            "32 images of a batch on one device, gradients accumulated over 4 parts of 8; "
+            "batch-norm statistics: of each part",
+        ),
+        (
+            {"budget.batch_norm_images": 16},
+            "32 images of a batch on one device; batch-norm statistics: of 16 images each "
+            "(budget.batch_norm_images)",
+        ),
+    ],
+)
+def test_one_device_is_spoken_of_where_it_divides_the_batch(
+    small: Recipe, changes: dict[str, object], words: str
+) -> None:
+    assert shares(apply(small, changes), 1, nn.BatchNorm2d(3)) == words
+
+
+def test_the_shares_of_a_study_are_told_by_workload_and_where_arms_differ(
+    study: Study, tmp_path: Path
+) -> None:
+    """Batches of 32, and of the 64 that one factor changes them to."""
+    larger = InlineTrick(name="larger", set={"budget.batch_size": 64})
+    plan = freeze(study.model_copy(update={"factors": ("cosine", larger)}), tmp_path / "out")
+    whole = "batch-norm statistics, where there are any: over the whole batch, synchronised"
+    assert shared_batches(plan) == [
+        f"digits: 2 devices: 16 images each of a batch of 32; {whole}",
+        f"digits, larger: 2 devices: 32 images each of a batch of 64; {whole}",
+    ]
+    one = plan.model_copy(update={"machine": {**plan.machine, "devices": 1}})
+    assert shared_batches(one) == []
 
 
 def test_more_devices_than_there_are_is_wrong_input() -> None:

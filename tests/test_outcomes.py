@@ -23,10 +23,12 @@ from study_records import finish
 from trickbag.errors import DiskError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine
+from trickbag.records.bits import read_bits, write_bits
 from trickbag.records.chain import read_plan
 from trickbag.records.files import write_text, write_whole
 from trickbag.records.plan import Plan
-from trickbag.records.run import EpochRow, append_progress, read_bits, read_progress, read_run, write_bits
+from trickbag.records.progress import EpochRow, append_progress, read_progress
+from trickbag.records.run import read_run
 from trickbag.run.engines.engine import Ended
 from trickbag.run.engines.local import LocalEngine
 from trickbag.run.execute import execute
@@ -308,13 +310,15 @@ def test_a_signal_to_the_driver_leaves_a_checkpoint_and_exit_code_130(
 ) -> None:
     """Then the same command goes on from the checkpoint."""
     out = tmp_path / "out"
-    plan = make(out, machine, set={**SMALL, "budget.epochs": 400})
+    plan = make(out, machine, set={**SMALL, "budget.epochs": 100})
     command = [sys.executable, "-m", "trickbag", "run", str(out)]
     driver = subprocess.Popen(
         command, cwd=ROOT, start_new_session=True, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
     )
     end = time.monotonic() + 300
-    while not list(out.glob("runs/*/progress.jsonl")) and time.monotonic() < end:
+    while not list(out.glob("runs/*/progress.jsonl")):
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < end, "no run has begun"
         time.sleep(0.05)
     os.killpg(driver.pid, number) if number == signal.SIGINT else driver.send_signal(number)
     _, said = driver.communicate(timeout=300)

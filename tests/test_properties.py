@@ -26,7 +26,8 @@ from trickbag.train import (
     save_checkpoint,
     save_weights,
 )
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 from trickbag.tricks import CATALOGUE, GROUPS
 
 LOSSES = Path(__file__).parent / "golden" / "losses.json"

@@ -21,7 +21,9 @@ import pytest
 import torch
 from command_line import ROOT, trickbag
 from sklearn.datasets import load_digits
+from test_distributed import ranks
 from test_run import SMALL, make, numbers, pretend_other_seeds, records, trained
+from test_slurm_engine import numbers_of, pretend
 
 from trickbag.data import ImageSet
 from trickbag.data.tolerance import Flaw, Tolerance
@@ -148,21 +150,9 @@ def test_images_of_ones_own_and_a_lost_node_change_no_number(
 
     One node is killed while both are at work. No retries are granted: a lost node is no fault of its run.
     """
-    data, out = tmp_path / "data", tmp_path / "out"
-    data.mkdir()
-    x, y = load_digits(return_X_y=True)
-    np.savez(data / "digits.npz", x=(x * 15).astype(np.uint8).reshape(-1, 1, 8, 8), y=y.astype(np.int64))
-    (tmp_path / "mine.py").write_text(LOADER)
-    own = machine.model_copy(update={"data_root": data, "cache": tmp_path / "cache"})
-    study = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 3, "margin": 0.5}
-    changes = {"data.name": "mine.py:digits", "model.channels": [8, 8, 8], "budget.epochs": 6}
-    (tmp_path / "study.yaml").write_text(
-        json.dumps({**study, "set": changes, "machine": own.model_dump(mode="json")})
-    )
-    freeze(str(tmp_path / "study.yaml"), out)
+    own, out = own_images(tmp_path, machine, epochs=6)
     quiet = expected(out, own)
-    shutil.rmtree(data)
-    shutil.rmtree(own.cache)
+    remove_images(own)
     second = two_nodes(cluster)
 
     def kill(state: State) -> None:
@@ -177,6 +167,63 @@ def test_images_of_ones_own_and_a_lost_node_change_no_number(
     for name in records(out):
         left = {path.name for path in (out / "runs" / name).iterdir()}
         assert left == {"run.json", "correct.npz", "test.sealed.npz", ".lock"}
+
+
+def own_images(tmp_path: Path, machine: Machine, epochs: int) -> tuple[Machine, Path]:
+    """A planned study of images that a reader of one's own finds in `machine.data_root`; machine and folder."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    x, y = load_digits(return_X_y=True)
+    np.savez(data / "digits.npz", x=(x * 15).astype(np.uint8).reshape(-1, 1, 8, 8), y=y.astype(np.int64))
+    (tmp_path / "mine.py").write_text(LOADER)
+    own = machine.model_copy(update={"data_root": data, "cache": tmp_path / "cache"})
+    study = {"name": "s", "baseline": "digits_baseline", "factors": ["cosine"], "seeds": 3, "margin": 0.5}
+    changes = {"data.name": "mine.py:digits", "model.channels": [8, 8, 8], "budget.epochs": epochs}
+    (tmp_path / "study.yaml").write_text(
+        json.dumps({**study, "set": changes, "machine": own.model_dump(mode="json")})
+    )
+    freeze(str(tmp_path / "study.yaml"), out)
+    return own, out
+
+
+def remove_images(machine: Machine) -> None:
+    """From now on a task can have them from the object store alone."""
+    assert machine.data_root is not None
+    shutil.rmtree(machine.data_root)
+    shutil.rmtree(machine.cache)
+
+
+@pytest.mark.slow
+def test_a_run_on_two_devices_of_a_node_has_the_numbers_of_two_devices_here(
+    cluster: Any, tmp_path: Path, machine: Machine
+) -> None:
+    """The processes of the run have neither the study's folder nor its images but by the task that starts them.
+
+    Only a node with two CPUs can take it. On the way one of its processes is killed, once.
+    """
+    own, out = own_images(tmp_path, machine.model_copy(update={"devices": 2}), epochs=2)
+    plan = read_plan(out).plan()
+    only = plan.runs[0]
+    assert execute(out, plan, only, own, lambda: False)
+    quiet = numbers_of(out, only)
+    shutil.rmtree(out / "runs")
+    pretend(out, plan.runs[1:])
+    remove_images(own)
+    node = cluster.add_node(**{**cluster.sizes, "num_cpus": 2})
+    killed: list[int] = []
+
+    def kill(state: State) -> None:
+        if not killed and (out / "runs" / only.id / "checkpoint.pt").exists():
+            killed.extend(ranks(only.id))
+            os.kill(killed[0], signal.SIGKILL)
+
+    try:
+        run_study(out, on_ray(own, cluster, retries=1), kill)
+    finally:
+        cluster.remove_node(node, allow_graceful=False)
+    assert len(killed) == 2
+    assert records(out)[only.id].resumed == 1
+    assert numbers_of(out, only) == quiet
 
 
 def test_where_no_cluster_is_one_line_says_so(tmp_path: Path, machine: Machine) -> None:
@@ -222,13 +269,11 @@ def test_a_node_with_another_torch_is_refused() -> None:
         check_versions({**own_versions(), "torch": "1.0"})
 
 
-def test_errors_of_ray_are_named() -> None:
-    """Ray's own error classes, as its documentation describes them."""
+def test_a_node_without_memory_or_room_on_its_disk_is_named() -> None:
+    """Ray's own error classes, as its documentation describes them, for what no test brings about here."""
     exceptions = pytest.importorskip("ray").exceptions
     memory = trouble_of(exceptions, "a", exceptions.OutOfMemoryError("the node is running low"))
     assert (memory.status, memory.blameless) == ("out_of_memory", False)
-    assert trouble_of(exceptions, "a", exceptions.NodeDiedError("the node is dead")).blameless
-    assert not trouble_of(exceptions, "a", exceptions.WorkerCrashedError()).blameless
     full = exceptions.RayTaskError("train_run", "Traceback …", DiskError("node b: no space left"))
     assert trouble_of(exceptions, "a", full) == Ended("a", "node b: no space left", halts=True)
 

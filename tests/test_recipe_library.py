@@ -9,7 +9,8 @@ from PIL import Image
 
 from trickbag.recipe import Machine, Recipe, apply, load_recipe, recipe_names
 from trickbag.train import Session, build_session, resolve
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ import pytest
 from trickbag.errors import InputError
 from trickbag.lab import freeze
 from trickbag.recipe import Machine
+from trickbag.records.bits import read_bits
 from trickbag.records.chain import read_plan
-from trickbag.records.run import RunRecord, read_bits, read_run, write_run
+from trickbag.records.run import RunRecord, read_run, write_run
 from trickbag.run.driver import run_study
 from trickbag.run.execute import execute
 from trickbag.run.locks import study_lock
@@ -22,6 +23,7 @@ from trickbag.run.state import State, Tracker
 from trickbag.study import Study
 
 SMALL = {"model.channels": [8, 8, 8], "budget.epochs": 3, "data.limit": 320}
+GENEROUS = 300.0  # seconds, for what takes a few
 
 
 def make(out: Path, machine: Machine, **fields: object) -> None:
@@ -100,10 +102,11 @@ def test_killed_workers_and_drivers_change_nothing(quiet: Path, tmp_path: Path, 
     for _ in range(2):
         driver = context.Process(target=_drive, args=(str(out), impatient))
         driver.start()
-        for pid in _workers_at_work(out, driver):
+        killed = _workers_at_work(out, driver)
+        for pid in killed:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # the engine starts another worker
-        time.sleep(1)
+                os.kill(pid, signal.SIGKILL)
+        _replaced(killed, driver)
         os.kill(driver.pid or 0, signal.SIGKILL)
         driver.join()
     run_study(out, impatient)
@@ -115,12 +118,22 @@ def test_killed_workers_and_drivers_change_nothing(quiet: Path, tmp_path: Path, 
 def _workers_at_work(out: Path, driver: multiprocessing.process.BaseProcess) -> list[int]:
     """The driver's worker processes, as soon as a run under way has a checkpoint."""
     known: list[int] = []
+    end = time.monotonic() + GENEROUS
     while driver.is_alive():
+        assert time.monotonic() < end, "no run has a checkpoint"
         known = known or _children(driver.pid)
         if known and list((out / "runs").glob("*/checkpoint.pt")):
             return known
         time.sleep(0.01)  # not less, or looking takes a core
     return []
+
+
+def _replaced(killed: list[int], driver: multiprocessing.process.BaseProcess) -> None:
+    """Wait until the driver has started a worker in place of those that were killed."""
+    end = time.monotonic() + GENEROUS
+    while driver.is_alive() and not set(_children(driver.pid)) - set(killed):
+        assert time.monotonic() < end, "no other worker was started"
+        time.sleep(0.01)
 
 
 def _children(pid: int | None) -> list[int]:

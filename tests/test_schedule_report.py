@@ -11,8 +11,9 @@ from study_records import complete, freeze, plan_of
 
 from trickbag.analyze import analyze_study
 from trickbag.records.files import write_record
+from trickbag.records.progress import EpochRow
 from trickbag.records.result import Results
-from trickbag.records.run import EpochRow, read_run
+from trickbag.records.run import read_run
 from trickbag.report import wording
 from trickbag.report.charts.rates import schedules
 from trickbag.report.groups import groups

@@ -15,7 +15,9 @@ from trickbag.losses import binary_cross_entropy
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
 from trickbag.rng import Streams, images_of, numbered
 from trickbag.train import Session, Watch, build_session, resolve, save_weights, train
-from trickbag.train.loop import epoch_order, evaluated_network, feed, loss_of, train_step, training_batch
+from trickbag.train.evaluation import evaluated_network
+from trickbag.train.feed import epoch_order, feed, training_batch
+from trickbag.train.loop import loss_of, train_step
 from trickbag.train.operations.batch import resized_side
 from trickbag.train.resolve import check_company
 

@@ -20,9 +20,10 @@ from test_run import make, records
 
 from trickbag.errors import InputError
 from trickbag.recipe import Machine
+from trickbag.records.bits import read_bits
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import RUN, RunRecord, read_bits, write_run
+from trickbag.records.run import RUN, RunRecord, write_run
 from trickbag.run import driver
 from trickbag.run.engines.choose import make_engine
 from trickbag.run.engines.engine import Ended, Job

@@ -15,7 +15,7 @@ from study_records import finish, freeze, phase_of, plan_of
 from trickbag.errors import InputError
 from trickbag.records.files import now
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import EpochRow, Started, append_progress, write_started
+from trickbag.records.progress import EpochRow, Started, append_progress, write_started
 from trickbag.run.holder import Holder
 from trickbag.run.locks import LOCK, holder_of, run_lock, study_lock
 from trickbag.run.state import Tracker

@@ -7,11 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.world_ranks import stopped_evaluating
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, apply
 from trickbag.rng import Streams
 from trickbag.train import Session, Watch, build_session, resolve, train
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 
 SHIFTED = re.compile(r"downsample\.(\d)")
 
@@ -145,6 +147,15 @@ def test_resumed_run_is_bit_identical(small: Recipe, machine: Machine, tmp_path:
     assert (
         piece.clock.train_steps + resumes + 1 == straight.clock.train_steps + 1
     )  # a first step each is start-up
+
+
+def test_a_run_that_is_stopped_while_it_evaluates_loses_nothing(tmp_path: Path) -> None:
+    """In an average's pass for its statistics, among validation and among test images: no step is done twice."""
+    found = stopped_evaluating(tmp_path)
+    assert found["statuses"] == [*[("interrupted", step) for step in (10, 10, 20)], ("done", 20)]
+    assert found["steps"] == list(range(1, 21))
+    assert found["whole"].keys() == found["pieces"].keys()
+    assert all(torch.equal(value, found["pieces"][name]) for name, value in found["whole"].items())
 
 
 def test_every_evaluation_image_once(small: Recipe, machine: Machine) -> None:

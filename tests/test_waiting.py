@@ -10,7 +10,7 @@ from trickbag.cli.epochs import EpochLines
 from trickbag.cli.live import state_table
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import EpochRow
+from trickbag.records.progress import EpochRow
 from trickbag.run.state import ArmState, Running, State
 from trickbag.train import Watch, build_session, resolve, train
 from trickbag.train.clock import Clock

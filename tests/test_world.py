@@ -29,7 +29,7 @@ from trickbag.train import Watch, load_checkpoint, resolve, train
 from trickbag.train.shares import check_shares
 from trickbag.train.world import World
 
-QUICK = ["sgd", "groups in parts"]
+QUICK = ["sgd", "whole batch"]
 SLOW = [name for name in (*PLAIN, *NORMED, "bf16") if name not in QUICK]
 Found = Mapping[tuple[int, int], dict[str, Any]]  # (size, rank) → what that process held
 
@@ -47,13 +47,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(folder: Path) -> Found:
     """What the processes of worlds of two and of three held, in the cases that the quick tests need."""
-    return run_worlds(folder, {2: ["basics", *QUICK], 3: ["basics"]})
+    return run_worlds(folder, {2: ["evaluated", "interrupted", *QUICK], 3: ["evaluated"]})
 
 
 @pytest.fixture(scope="module")
 def found_slowly(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """What they held in the other cases."""
-    return run_worlds(tmp_path_factory.mktemp("worlds"), {2: SLOW, 3: ["mixed in parts"]})
+    return run_worlds(
+        tmp_path_factory.mktemp("worlds"),
+        {
+            2: [*SLOW, "stopped_evaluating"],
+            3: ["mixed in parts", "interrupted_in_parts", "stopped_evaluating"],
+        },
+    )
 
 
 def run_worlds(folder: Path, cases: Mapping[int, list[str]]) -> Found:
@@ -142,21 +148,36 @@ def test_evaluation_has_the_same_bits_in_any_world(found: Found, folder: Path) -
         assert not differences(alone, there["evaluated"])
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_a_stop_of_one_process_stops_all_and_the_run_goes_on_bit_for_bit(found: Found, size: int) -> None:
+def check_interrupted(found: Found, size: int, name: str, stops: list[int]) -> None:
+    """Stopped after so many steps, by one of all processes, a run does none twice and ends with the same bits."""
+    statuses = [*(("interrupted", step) for step in stops), ("done", 20)]
     for rank in range(size):
-        there = found[size, rank]["interrupted"]
-        assert there["statuses"] == [("interrupted", 7), ("interrupted", 13), ("done", 20)]
-        assert there["resumed"] == 2
+        there = found[size, rank][name]
+        assert there["statuses"] == statuses
+        assert there["resumed"] == len(stops)
+        assert there["steps"] == list(range(1, 21))
         assert not differences(there["whole"], there["pieces"])
-        assert not differences(there["whole"], found[size, 0]["interrupted"]["whole"])
+        assert not differences(there["whole"], found[size, 0][name]["whole"])
+
+
+def test_a_stop_of_one_process_stops_all_and_the_run_goes_on_bit_for_bit(found: Found) -> None:
+    check_interrupted(found, 2, "interrupted", [7, 13])
+
+
+@pytest.mark.slow
+def test_a_stop_of_one_in_three_stops_all(found_slowly: Found) -> None:
+    check_interrupted(found_slowly, 3, "interrupted_in_parts", [7, 13])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_stop_during_evaluation_stops_all_and_nothing_is_lost(found_slowly: Found, size: int) -> None:
+    """Of three processes one has no batch of the validation images, and two none of the test images."""
+    check_interrupted(found_slowly, size, "stopped_evaluating", [10, 10, 20])
 
 
 def test_the_first_process_alone_keeps_the_weights(found: Found, folder: Path) -> None:
-    assert sorted(path.name for path in folder.glob("kept-*")) == [
-        "kept-2-0.safetensors",
-        "kept-3-0.safetensors",
-    ]
+    assert [path.name for path in folder.glob("kept-*")] == ["kept-2-0.safetensors"]
 
 
 def test_a_checkpoint_of_other_devices_is_refused_unless_an_amendment_says_so(
@@ -172,11 +193,11 @@ def test_a_checkpoint_of_other_devices_is_refused_unless_an_amendment_says_so(
     torch.testing.assert_close(held(run)["losses"][:1], theirs[:1], rtol=0, atol=0)
 
 
-def test_shares_and_wholes() -> None:
+def test_shards() -> None:
     """Written down by hand: 12 images in two parts on three devices, two at a time."""
-    shares = [World(rank, 3).share(torch.arange(12), parts=2).tolist() for rank in range(3)]
-    assert shares == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
-    assert World().share(torch.arange(5), parts=2).tolist() == [0, 1, 2, 3, 4]
+    shards = [World(rank, 3).shard(torch.arange(12), parts=2).tolist() for rank in range(3)]
+    assert shards == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
+    assert World().shard(torch.arange(5), parts=2).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

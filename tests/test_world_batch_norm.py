@@ -13,7 +13,8 @@ from trickbag.optim import statistics_kept
 from trickbag.recipe import Machine
 from trickbag.train import build_session, resolve
 from trickbag.train.batch_norm import group_statistics, synchronise_statistics
-from trickbag.train.loop import epoch_order, feed, train_step
+from trickbag.train.feed import epoch_order, feed
+from trickbag.train.loop import train_step
 from trickbag.train.world import World
 
 

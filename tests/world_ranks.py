@@ -1,12 +1,14 @@
 """Several gloo processes that train one run together; `python -m tests.world_ranks FOLDER CASES` writes what each held.
 
-CASES is JSON, as {"2": ["sgd"], "3": ["basics"]}: what worlds of two and of three processes do. They are forked from
-one process that has imported torch, which takes longer than all they do.
+CASES is JSON, as {"2": ["sgd"], "3": ["evaluated"]}: what worlds of two and of three processes do. They are forked from
+one process that has imported all that a run needs, which takes longer than most of what they do.
 """
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import torch.distributed as dist
 import torch.multiprocessing
 
 from trickbag.recipe import Machine, Recipe, apply, load_recipe
-from trickbag.train import Session, Watch, build_session, resolve, save_weights, train
-from trickbag.train.loop import evaluate_on
+from trickbag.train import Outcome, Session, Watch, build_session, resolve, save_weights, train
+from trickbag.train.evaluation import evaluate_on
+from trickbag.train.world import World
 
 # 30 steps on 240 digits; 899 validation images make two batches, so that a third process has none.
 BASE = {
@@ -68,11 +71,19 @@ BF16 = {
     "batch.mixup": {"alpha": 0.2},
 }
 BROKEN = {
-    **NORMED["groups in parts"],
-    "budget.batch_norm_images": 2,
+    "budget.batch_norm_images": 4,
     "model.dropout": 0.2,
+    "average.swa": {"start": "50%"},
     "budget.epochs": 2,
 }
+BROKEN_IN_PARTS = BROKEN | {
+    "budget.batch_norm_images": 2,
+    "step.accumulate": {"parts": 2},
+    "step.sam": {"rho": 0.05},
+}
+# (closed epochs, question) of the stops: within the 10 batches for statistics, before the first one of validation
+# images, before that of test images; the last is never reached.
+EVALUATIONS = ((0, 4), (0, 10), (2, 0), (9, 0))
 
 
 def recipe_of(patch: dict[str, object], normed: bool = True) -> Recipe:
@@ -125,18 +136,83 @@ def evaluated(folder: Path) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(getattr(bits, name).copy()) for name in ("ids", "top1", "top5")}
 
 
-def interrupted(folder: Path, rank: int, size: int) -> dict[str, Any]:
-    """The same run undisturbed, and stopped by its last process alone at two moments."""
-    recipe, path = recipe_of(BROKEN), folder / f"checkpoint-{size}.pt"
-    whole = session_of(recipe, folder)
-    train(whole)
-    statuses = []
-    for at in (7, 13, 99):
+Stop = Callable[[], bool]
+
+
+def broken(recipe: Recipe, folder: Path, stops: Sequence[Callable[[Session], Stop]]) -> dict[str, Any]:
+    """The same run undisturbed, and in as many pieces as there are stops, the last process alone being told to."""
+    world = World.current()
+    whole, path = session_of(recipe, folder), folder / f"checkpoint-{world.size}.pt"
+    path.unlink(missing_ok=True) if world.is_rank_zero else None
+    ends, statuses, steps = [train(whole)], [], []
+    for stop in stops:
         run = session_of(recipe, folder)
-        watch = Watch(path, stop=lambda run=run, at=at: rank == size - 1 and run.step >= at)
-        statuses.append((train(run, watch).status, run.step))
-    save_weights(folder / f"kept-{size}-{rank}.safetensors", run)
-    return {"whole": held(whole), "pieces": held(run), "statuses": statuses, "resumed": run.resumed}
+        told = stop(run) if world.rank == world.size - 1 else lambda: False
+        ends.append(train(run, Watch(path, stop=told, on_step=lambda step, waited: steps.append(step))))
+        statuses.append((ends[-1].status, run.step))
+    return {
+        "whole": held(whole) | bits_of(ends[0]),
+        "pieces": held(run) | bits_of(ends[-1]),
+        "statuses": statuses,
+        "steps": steps,
+        "resumed": run.resumed,
+        "run": run,
+    }
+
+
+def bits_of(outcome: Outcome) -> dict[str, torch.Tensor]:
+    """What the validation and the test images showed."""
+    assert outcome.validation is not None
+    assert outcome.test is not None
+    return {
+        f"{part}.{name}": torch.from_numpy(getattr(bits, name).copy())
+        for part, bits in (("validation", outcome.validation), ("test", outcome.test))
+        for name in ("top1", "top5")
+    }
+
+
+def at_step(step: int) -> Callable[[Session], Stop]:
+    """Stop after so many steps."""
+    return lambda run: lambda: run.step >= step
+
+
+def evaluating(epochs: int, question: int) -> Callable[[Session], Stop]:
+    """Stop an evaluation that begins once so many epochs are closed, when it asks for that time (from 0)."""
+
+    def stop(run: Session) -> Stop:
+        asked = count()
+        return lambda: not run.model.training and len(run.rows) == epochs and next(asked) == question
+
+    return stop
+
+
+def interrupted(folder: Path) -> dict[str, Any]:
+    """A run that is stopped between steps; at its end all are asked to keep the weights."""
+    found = broken(recipe_of(BROKEN), folder, [at_step(7), at_step(13), at_step(99)])
+    world = World.current()
+    save_weights(folder / f"kept-{world.size}-{world.rank}.safetensors", found.pop("run"))
+    return found
+
+
+def interrupted_in_parts(folder: Path) -> dict[str, Any]:
+    """The same of a recipe with more to it."""
+    found = broken(recipe_of(BROKEN_IN_PARTS), folder, [at_step(7), at_step(13), at_step(99)])
+    del found["run"]
+    return found
+
+
+def stopped_evaluating(folder: Path) -> dict[str, Any]:
+    """A run that is stopped while it evaluates: within the pass for an average's statistics, and after it."""
+    recipe = apply(
+        recipe_of(BROKEN),
+        {"budget.evaluate": "every_epoch", "average.swa.start": "20%", "optimizer.lr": 0.05},
+    )
+    found = broken(recipe, folder, [evaluating(*at) for at in EVALUATIONS])
+    del found["run"]
+    return found
+
+
+OTHER = {each.__name__: each for each in (evaluated, interrupted, interrupted_in_parts, stopped_evaluating)}
 
 
 def work(rank: int, size: int, folder: Path, names: list[str]) -> None:
@@ -151,15 +227,13 @@ def work(rank: int, size: int, folder: Path, names: list[str]) -> None:
     )
     found: dict[str, Any] = {}
     for name in names:
-        if name == "basics":
-            found |= {"evaluated": evaluated(folder), "interrupted": interrupted(folder, rank, size)}
-        else:
-            found[name] = trained(recipe_named(name), folder)
+        found[name] = OTHER[name](folder) if name in OTHER else trained(recipe_named(name), folder)
     torch.save(found, folder / f"found-{size}-{rank}.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
+    resolve(recipe_of({}), Machine(device="cpu", cache=Path(sys.argv[1]) / "cache"))  # imports what it needs
     for processes, cases in json.loads(sys.argv[2]).items():
         torch.multiprocessing.start_processes(
             work, (int(processes), Path(sys.argv[1]), cases), nprocs=int(processes), start_method="fork"

@@ -7,13 +7,14 @@ from trickbag.analyze import analyze_study
 from trickbag.analyze.sealed import check_sealed
 from trickbag.data import held
 from trickbag.errors import InputError
-from trickbag.recipe import Data, Machine, parse_overrides, validate
+from trickbag.recipe import Data, Machine, Recipe, parse_overrides, validate
 from trickbag.records.chain import PLAN, PlanFile, append_entry, read_plan, write_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan
 from trickbag.records.result import Results
 from trickbag.records.run import RUN, RunRecord, read_run
 from trickbag.report.write import write_report
+from trickbag.run.distributed.devices import shares
 from trickbag.run.driver import as_planned, run_study
 from trickbag.run.locks import study_lock
 from trickbag.run.machine import STUDY, machine_of, planned
@@ -29,6 +30,8 @@ from trickbag.study import (
 )
 from trickbag.study.prospect import check_outlook, outlooks
 from trickbag.train.resolve import open_data
+
+SHOWN = 3  # arms in a line
 
 
 def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -63,6 +66,20 @@ def held_images(plan: Plan, machine: Machine, base: Path) -> list[str]:
     for workload in plan.workloads:
         data = next(arm.recipe["data"] for arm in plan.arms if arm.workload == workload.name)
         lines.append(f"{workload.name}: {held(open_data(validate(Data, data, 'data'), machine, base))}")
+    return lines
+
+
+def shared_batches(plan: Plan) -> list[str]:
+    """For every workload a line that says how its batches are shared out, where they are; more where arms differ."""
+    arms: dict[tuple[str, str], list[str]] = {}  # workload, words
+    for arm in (arm for arm in plan.arms if arm.role != "candidate"):
+        words = shares(validate(Recipe, arm.recipe), plan.machine.get("devices", 1))
+        arms.setdefault((arm.workload, words), []).append(arm.name)
+    lines = []
+    for (workload, words), names in arms.items():
+        several = "baseline" not in names
+        who = f", {', '.join(names[:SHOWN])}{', …' * (len(names) > SHOWN)}" if several else ""
+        lines += [f"{workload}{who}: {words}"] if words else []
     return lines
 
 

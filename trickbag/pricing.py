@@ -9,7 +9,7 @@ from trickbag.recipe import Machine
 from trickbag.records.plan import Plan
 from trickbag.records.result import RESULTS, Results, read_results
 from trickbag.run.calibrate import calibrate
-from trickbag.run.driver import workers
+from trickbag.run.engines.local import workers
 from trickbag.study.cap import worst_case
 from trickbag.study.prospect import Outlook, SeedSd, outlooks
 

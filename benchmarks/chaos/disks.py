@@ -8,31 +8,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.chaos.trial import Hit, Trial
+from benchmarks.chaos.trial import PATIENCE, Hit, Trial
 from benchmarks.chaos.victims import at_work
 
 ROOM = 80, 300  # KiB that a disk gets at first and whenever it was full; a finished run takes about 50
 
 
-def fill(trial: Trial, planned: Path, moments: random.Random) -> list[Hit]:
+def fill(trial: Trial, hits: list[Hit], planned: Path, moments: random.Random) -> None:
     """Run a study on a small tmpfs that is enlarged whenever the command has ended for want of room."""
-    hits, size = list[Hit](), _kib(planned) + moments.randint(*ROOM)
+    size = _kib(planned) + moments.randint(*ROOM)
     with _mounted(trial.folder.parent, "-t", "tmpfs", "-o", f"size={size}k", "tmpfs"):
         shutil.copytree(planned, trial.folder)
-        while (code := trial.start().end()) != 0:
+        while (code := trial.start().end()) != 0 and len(hits) < PATIENCE:
             hits.append(("disk full", _ending(trial, code)))
             size += moments.randint(*ROOM)
             _call("mount", "-o", f"remount,size={size}k", str(trial.folder.parent))
         trial.finish()
-    return hits
 
 
-def freeze(trial: Trial, planned: Path, moments: random.Random, times: int, longest: float) -> list[Hit]:
+def freeze(
+    trial: Trial, hits: list[Hit], planned: Path, moments: random.Random, times: int, longest: float
+) -> None:
     """Run a study on an ext4 that shuts itself to writing, as after an error of its disk, so many times.
 
     The error is one that the kernel offers for tests. The file system is then checked and mounted anew.
     """
-    hits, image = list[Hit](), trial.output.with_suffix(".ext4")
+    image = trial.output.with_suffix(".ext4")
     with image.open("wb") as file:
         file.truncate(64 << 20)
     _call("mkfs.ext4", "-q", str(image))
@@ -52,7 +53,6 @@ def freeze(trial: Trial, planned: Path, moments: random.Random, times: int, long
                 hits.append(("file system read-only", _ending(trial, command.end())))
             command.end()
         _call("e2fsck", "-fy", str(image), codes=(0, 1))
-    return hits
 
 
 def _break(place: Path) -> None:
@@ -69,7 +69,11 @@ def _mounted(place: Path, *words: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _call("umount", str(place))
+        try:
+            _call("umount", str(place))
+        except OSError:  # somebody is still in there
+            _call("umount", "--lazy", str(place))
+            raise
 
 
 def _call(*words: str, codes: tuple[int, ...] = (0,)) -> str:

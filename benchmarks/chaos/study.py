@@ -9,6 +9,7 @@ from typing import Any
 from safetensors import safe_open
 
 from trickbag.analyze import analyze_study
+from trickbag.errors import InputError
 from trickbag.lab import freeze
 from trickbag.records.chain import read_plan
 from trickbag.records.run import CORRECT, RUN, SEALED, WEIGHTS, read_run
@@ -78,7 +79,8 @@ def _digest(path: Path) -> str:
 def _numbers(place: Path) -> tuple[object, ...]:
     """The numbers in a run's record."""
     record = read_run(place)
-    assert record, place
+    if record is None:
+        raise InputError(f"{place}: the run has no record")
     rows = [row.model_dump(exclude=set(NOT_OF_NUMBERS)) for row in record.epochs]
     return record.status, record.message, record.top1, record.top5, json.dumps(rows)
 

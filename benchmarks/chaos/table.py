@@ -28,6 +28,7 @@ def table(found: Mapping[str, Any]) -> str:
             "",
             f"Studies that came to anything else than the undisturbed one: {sum(bool(s['wrong']) for s in studies)}.",
             *wrong,
+            *[f"Not hit although tried: {who}." for who in sorted(set(found["not_hit"]))],
         ]
     )
 

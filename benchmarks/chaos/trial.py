@@ -2,14 +2,17 @@
 
 import random
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.chaos.processes import LIMIT, Command, until
+from benchmarks.chaos.processes import LIMIT, Command, kill, until
 from benchmarks.chaos.study import Evidence, differences, evidence, finished, left_over
 from benchmarks.chaos.victims import VICTIMS
 
-ENDS_DRIVER = ("driver", "driver, SIGTERM", "driver, SIGINT")
+# The exit code of a driver that was hit; 0 where the study was just through.
+ENDS_DRIVER = {"driver": -9, "driver, SIGTERM": 130, "driver, SIGINT": 130}
 PATIENCE = 20  # commands that may end by themselves and without success
 
 Hit = tuple[str, str]  # who, and at what
@@ -39,22 +42,25 @@ class Trial:
         self.wrong += [f"{name}: finished, and its record is another now" for name in changed]
         self.records |= now
 
-    def disturb(self, victims: deque[str], moments: random.Random, longest: float) -> list[Hit]:
-        """Hit the first victims in turn, `longest` seconds between two at most, as long as the study lasts."""
-        hits, command, failures = list[Hit](), self.start(), 0
+    def disturb(self, hits: list[Hit], victims: deque[str], moments: random.Random, longest: float) -> None:
+        """Hit the first victims in turn, `longest` seconds between two at most, as long as the study lasts.
+
+        What was hit is taken from `victims` and appended to `hits`.
+        """
+        command, failures = self.start(), 0
         while victims and failures < PATIENCE:
             there = command.wait(moments.uniform(0, longest))
             said = VICTIMS[victims[0]](command, moments) if there else None
             if said is not None:
-                hits.append((victims.popleft(), said))
-                if hits[-1][0] in ENDS_DRIVER:
-                    command.end()
+                who = victims.popleft()
+                hits.append((who, said))
+                if who in ENDS_DRIVER and (code := command.end()) not in (0, ENDS_DRIVER[who]):
+                    self.wrong.append(f"{who}: exit code {code}, not {ENDS_DRIVER[who]}")
             if not command.alive():
                 if command.process.returncode == 0:
                     break
                 failures += said is None
                 command = self.start()
-        return hits
 
     def finish(self) -> None:
         """Let the study come to its end, then hold everything against the undisturbed one."""
@@ -72,3 +78,19 @@ class Trial:
         self.wrong += [f"left over: {path}" for path in left_over(self.folder)]
         if self.expected is not None:
             self.wrong += differences(evidence(self.folder), self.expected)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Whatever goes wrong inside is noted, and nothing of the study goes on."""
+        try:
+            yield
+        except Exception as error:
+            self.wrong.append(f"{type(error).__name__}: {error}")
+            for pid in {pid for each in self.commands for pid in each.processes()}:
+                kill(pid)
+        if "Traceback" in self.said():
+            self.wrong.append("a command printed a traceback")
+
+    def said(self) -> str:
+        """What the commands have printed so far."""
+        return self.output.read_text() if self.output.exists() else ""

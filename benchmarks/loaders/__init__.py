@@ -1,1 +1,1 @@
-"""The cases of `benchmarks/loading.py`."""
+"""The cases of `benchmarks.loading`."""

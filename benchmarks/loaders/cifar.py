@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from loaders.turns import Measured, Way, measure
+from benchmarks.loaders.turns import Measured, Way, measure
 from trickbag.data import MemoryStore
 from trickbag.data.sample.geometry import Flip, PadCrop
 from trickbag.rng import Streams
@@ -65,7 +65,7 @@ def ours(images: Tensor, batches: int) -> Way:
 
     def turn(number: int) -> int:
         order = torch.from_numpy(streams.numpy("order", number).permutation(COUNT))
-        steps = [(number, ids) for ids in order[: batches * BATCH].split(BATCH)]
+        steps = [(number, ids) for ids in order[: batches * BATCH].split(BATCH)]  # type: ignore[no-untyped-call]
         for (epoch, ids), (x, _) in zip(steps, store.batches(steps), strict=True):
             draws = streams.images(epoch, ids)
             for operation in left:

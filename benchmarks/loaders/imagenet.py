@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from timm.data import create_loader
+from timm.data import create_loader  # type: ignore[attr-defined]
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
-from loaders.turns import Measured, Way, measure
+from benchmarks.loaders.turns import Measured, Way, measure
 from trickbag.data import EncodedImages, StreamStore
 from trickbag.data.encoded import Encoded, Files, Labelled, Names, Source, no_images
 from trickbag.data.opening.prepared import open_flat
@@ -85,7 +85,7 @@ def ours(source: Source, threads: int, count: int) -> Way:
 
     def turn(number: int) -> int:
         order = every[torch.from_numpy(streams.numpy("order", number).permutation(len(every)))]
-        steps = [(number, ids) for ids in numbered(order).split(BATCH)]
+        steps = [(number, ids) for ids in numbered(order).split(BATCH)]  # type: ignore[no-untyped-call]
         for (epoch, ids), (x, _) in zip(steps, store.batches(steps), strict=True):
             for operation in left:
                 x = operation(x, streams.images(epoch, ids))
@@ -117,7 +117,7 @@ def of_timm(source: Source, count: int) -> Way:
     """timm's training loader with two workers: crop and flip alone, and bytes, since it normalises on the device."""
     pictures = Pictures(source.train.images, count // len(source.train.images))
     loader = create_loader(
-        pictures,
+        pictures,  # type: ignore[arg-type]
         SIDE,
         BATCH,
         is_training=True,

@@ -6,11 +6,12 @@ import statistics
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
 
-from loaders.imagenet import BATCH, SHORT_SIDE, SIDE, source_of
+from benchmarks.loaders.imagenet import BATCH, SHORT_SIDE, SIDE, source_of
 from trickbag.data import EncodedImages, StreamStore
 from trickbag.data.encoded import Names
 from trickbag.data.index import Index, save_index
@@ -32,7 +33,7 @@ def resident() -> float:
     return int(fields["VmRSS"].split()[0]) * 1024 / 1e6
 
 
-def streamed(root: Path, count: int) -> dict[str, object]:
+def streamed(root: Path, count: int) -> dict[str, Any]:
     """Resident megabytes behind every batch of a streamed epoch."""
     torch.set_num_threads(1)
     source = source_of(root)
@@ -43,7 +44,7 @@ def streamed(root: Path, count: int) -> dict[str, object]:
     store, _ = whole.taking([RandomResizedCrop(SIDE), Flip(0.5)], streams)
     every = torch.arange(len(images)).repeat(count // len(images))
     order = numbered(every[torch.from_numpy(streams.numpy("order", 0).permutation(len(every)))])
-    sizes = [resident() for _ in store.batches((0, ids) for ids in order.split(BATCH))]
+    sizes = [resident() for _ in store.batches((0, ids) for ids in order.split(BATCH))]  # type: ignore[no-untyped-call]
     quarter = max(1, len(sizes) // 4)
     first, last = statistics.median(sizes[:quarter]), statistics.median(sizes[-quarter:])
     return {"images": len(every), "first_quarter_mb": first, "last_quarter_mb": last, "batches_mb": sizes}
@@ -68,18 +69,18 @@ def write_synthetic(folder: Path) -> None:
     (folder / META).write_text(json.dumps(meta))
 
 
-def opened(folder: Path) -> dict[str, float]:
+def opened(folder: Path) -> dict[str, Any]:
     """Seconds and megabytes from the name of a prepared form to its labels and the order of an epoch."""
     before, started = resident(), perf_counter()
     images = open_prepared(folder, "imagenet", ARGUMENTS)
     shuffle = torch.from_numpy(Streams(0).numpy("order", 0).permutation(len(images.train_labels)))
-    steps = torch.arange(len(images.train_labels))[shuffle].split(256)
+    steps = torch.arange(len(images.train_labels))[shuffle].split(256)  # type: ignore[no-untyped-call]
     seconds = perf_counter() - started
     assert len(steps) == 5005
     return {"images": IMAGES, "seconds": seconds, "mb": resident() - before}
 
 
-def measured(root: Path | None, folder: Path, count: int) -> dict[str, dict[str, object]]:
+def measured(root: Path | None, folder: Path, count: int) -> dict[str, dict[str, Any]]:
     """Both, as JSON has it; the streamed epoch only where there are images in `root`."""
     write_synthetic(folder)
     context = multiprocessing.get_context("spawn")

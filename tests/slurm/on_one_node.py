@@ -18,7 +18,8 @@ from command_line import ROOT
 from test_run import make, pretend_other_seeds, trained
 
 from trickbag.recipe import Machine
-from trickbag.records.run import STARTED, read_bits, read_started
+from trickbag.records.bits import read_bits
+from trickbag.records.progress import STARTED, read_started
 from trickbag.run.driver import run_study
 
 DRIVERS: list[subprocess.Popen[str]] = []

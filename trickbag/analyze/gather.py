@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trickbag.errors import InputError
+from trickbag.records.bits import read_bits
 from trickbag.records.plan import Arm, Comparison, PhaseName, Plan, PlannedRun
-from trickbag.records.run import CORRECT, RunRecord, read_bits, read_run
+from trickbag.records.run import CORRECT, RunRecord, read_run
 
 Bits = NDArray[np.bool_]
 

@@ -5,7 +5,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trickbag.records.run import EpochRow
+from trickbag.records.progress import EpochRow
 
 
 class EpochLines:
@@ -35,7 +35,7 @@ class EpochLines:
         self._console.print(held, highlight=False, markup=False, soft_wrap=True)
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
         self._console.print(words, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:

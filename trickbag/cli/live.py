@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from trickbag.records.run import Ending, EpochRow
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import Ending
 from trickbag.run.state import AGAIN, ArmState, State
 
 WAITING = 10  # percent of an epoch spent waiting for images, from which the table says so

@@ -18,7 +18,6 @@ Fields = Annotated[
     list[str] | None, typer.Argument(metavar="[FIELD=VALUE]…", help="Overrides.", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-STUDY = "study.yaml"
 
 
 def demo(out: Out = Path("demo"), fields: Fields = None) -> None:
@@ -104,12 +103,15 @@ def open_test(folder: Folder) -> None:
 def _run(folder: Path, machine: Machine) -> int:
     """Run all phases with a live display; how many runs failed or died, or wait because a cap is used up."""
     from trickbag.cli.live import Live, complaints
-    from trickbag.lab import run_phases
+    from trickbag.lab import run_phases, shared_batches
     from trickbag.records.chain import read_plan
-    from trickbag.run.driver import AGAIN, as_planned, other_retries
+    from trickbag.run.driver import as_planned, other_retries
+    from trickbag.run.state import AGAIN
 
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)
+    for line in shared_batches(plan):
+        say(line)
     if said := other_retries(plan, machine):
         say(f"trickbag: {said}", sys.stderr)
     with Live(Console()) as live:

@@ -31,33 +31,34 @@ def train(
 
     Several devices train it together with machine.devices=N, or where torchrun starts this command.
     """
-    from trickbag.run.team import LostError, ToldError, is_launched
+    from trickbag.run.distributed.team import RanksLostError, ReportedElsewhereError, is_launched
+    from trickbag.run.signals import StopRequest
 
     patch = parse_overrides(fields or [])
     plain = {
         path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
     }
     machine = validate(Machine, plain, "machine")
-    told, base = stop_flag(), Path(recipe).parent
+    stop, base = StopRequest(signal.SIGINT, signal.SIGTERM), Path(recipe).parent
     if machine.devices > 1 and not is_launched():
         apply(load_recipe(recipe), patch)
-        _launch(["train", recipe, *(fields or []), "--seed", str(seed)], out, machine, told)
+        _launch(["train", recipe, *(fields or []), "--seed", str(seed)], out, machine, stop)
     try:
-        _train(lambda: apply(load_recipe(recipe), patch), machine, seed, base, out, lambda: bool(told))
-    except ToldError as elsewhere:
+        _train(lambda: apply(load_recipe(recipe), patch), machine, seed, base, out, stop)
+    except ReportedElsewhereError as elsewhere:
         raise typer.Exit(elsewhere.code) from None
-    except LostError as error:
+    except RanksLostError as error:
         _leave_lost(f"{error}{_goes_on(out)}")
 
 
-def _launch(words: list[str], out: Path | None, machine: Machine, told: list[int]) -> None:
+def _launch(words: list[str], out: Path | None, machine: Machine, stop: Callable[[], bool]) -> None:
     """Run the same command in a process per device, and exit as they do."""
-    from trickbag.run.devices import check_devices
-    from trickbag.run.launch import launch
+    from trickbag.run.distributed.devices import check_devices
+    from trickbag.run.distributed.launch import launch
 
     check_devices(machine)
     more = ["--out", str(out)] if out else []
-    launched = launch(["trickbag", *words, *more], machine, lambda: bool(told))
+    launched = launch(["trickbag", *words, *more], machine, stop)
     if launched.trouble:
         print(f"trickbag: {launched.trouble}{_goes_on(out)}", file=sys.stderr)
     raise typer.Exit(launched.code)
@@ -74,11 +75,11 @@ def _train(
     """Train in this process and say how it went; of several that train together the first alone speaks."""
     from trickbag.cli.classes import print_classes
     from trickbag.cli.epochs import EpochLines
+    from trickbag.run.distributed.team import Team
     from trickbag.run.single import train_recipe
-    from trickbag.run.team import Team
 
     team = Team.here(machine)
-    recipe = team.agreed("recipe", chosen)
+    recipe = team.on_all_ranks("recipe", chosen)
     with EpochLines(Console()) as lines:
         record = train_recipe(recipe, seed, machine, base=base, out=out, listener=lines, stop=stop)
     if team.rank:
@@ -103,13 +104,13 @@ def _leave_lost(words: str) -> None:
 
     The launcher knows better why they are gone; under torchrun one process of each machine says it.
     """
-    from trickbag.run.team import LOST, launch_folder
+    from trickbag.run.distributed.team import RANKS_LOST, launch_folder
 
     if launch_folder() is None and os.environ["LOCAL_RANK"] == "0":
         print(f"trickbag: {words}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(LOST if launch_folder() else 1)
+    os._exit(RANKS_LOST if launch_folder() else 1)
 
 
 def bad_files(found: dict[str, str]) -> list[str]:
@@ -119,11 +120,3 @@ def bad_files(found: dict[str, str]) -> list[str]:
     shown = [f"  {reason}" for reason in list(found.values())[:SHOWN]]
     more = [f"  and {len(found) - SHOWN} more, in the record"] if len(found) > SHOWN else []
     return [f"bad files, shown as grey images: {len(found)}", *shown, *more]
-
-
-def stop_flag() -> list[int]:
-    """A list that fills when this process is told to end, so that the step under way is finished first."""
-    told: list[int] = []
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda number, frame: told.append(number))
-    return told

@@ -70,7 +70,7 @@ def read_weights(name: str, base: Path, where: str) -> WeightsFile:
     try:
         with torch.device("cpu"):  # arguments are checked on the meta device
             tensors = import_module("timm").models.load_state_dict(str(path), weights_only=True)
-        origin = _origin(_metadata(path))
+            origin = _origin(_metadata(path))
     except FileNotFoundError:
         raise InputError(f"{where}: {path}: no such file") from None
     except Exception as error:  # a damaged or hostile file may raise anything

@@ -12,7 +12,7 @@ from trickbag.errors import InputError
 from trickbag.recipe.schema import Frozen
 from trickbag.records.files import FORMAT, first_problem, provenance, read_record, write_record
 from trickbag.records.plan import Plan, merged
-from trickbag.records.sound import check_sound
+from trickbag.records.plan_check import check_sound
 
 PLAN = "plan.json"
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from trickbag.errors import DiskError, InputError
-from trickbag.records.plain import parse_json
+from trickbag.records.safe_json import parse_json
 from trickbag.records.temporary import temporary
 
 FORMAT = 1

@@ -10,7 +10,8 @@ from trickbag.errors import DiskError
 from trickbag.recipe import Machine
 from trickbag.records.files import FULL, disk_error
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import CHECKPOINT, EpochRow, Status, append_progress
+from trickbag.records.progress import EpochRow, append_progress
+from trickbag.records.run import CHECKPOINT, Status
 from trickbag.run.finish import close_run
 from trickbag.train import Resolved, Watch, build_session, own_place, train
 from trickbag.train.world import World
@@ -58,7 +59,7 @@ def _watch(place: Path, machine: Machine, stop: Callable[[], bool], saved: Calla
     """Checkpoints and progress go to the run's folder."""
 
     def note(row: EpochRow) -> None:
-        if World.here().leads:
+        if World.current().is_rank_zero:
             append_progress(place, row)
             saved()
 

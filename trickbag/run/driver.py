@@ -19,11 +19,9 @@ from trickbag.run.engines.engine import Ended, Engine, Job
 from trickbag.run.engines.local import workers
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import study_lock
-from trickbag.run.state import AGAIN, Show, Tracker
+from trickbag.run.state import Show, Tracker
 from trickbag.run.waiting import used_up
 from trickbag.train import device_of
-
-__all__ = ["AGAIN", "as_planned", "other_retries", "run_study", "with_loaders", "workers"]
 
 
 def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -> Tracker:

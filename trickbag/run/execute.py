@@ -8,12 +8,13 @@ from pathlib import Path
 from trickbag.recipe import Machine
 from trickbag.records.files import now
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import Started, read_run, write_started
+from trickbag.records.progress import Started, write_started
+from trickbag.records.run import read_run
 from trickbag.run.attempt import named, train_planned
+from trickbag.run.distributed.ranks import ProcessDiedError, execute_together
 from trickbag.run.finish import close_failed, run_folder
-from trickbag.run.locks import run_lock
+from trickbag.run.locks import await_ranks, run_lock
 from trickbag.run.planned import resolve_planned
-from trickbag.run.together import execute_together
 
 
 def execute(
@@ -36,16 +37,19 @@ def execute(
     """
     place = run_folder(folder, planned)
     with run_lock(place):
+        await_ranks(place)
         if read_run(place) is not None:  # an earlier driver's worker has just finished it
             return True
         write_started(place, _started(engine, job))
         saved()
-        if machine.devices > 1:
-            return execute_together(folder, place, plan, planned, machine, stop, saved)
         try:
+            if machine.devices > 1:
+                return execute_together(folder, place, plan, planned, machine, stop, saved)
             arm = plan.arm(planned.workload, planned.arm)
             resolved = resolve_planned(folder, plan, arm, planned.fingerprint, machine)
             train_planned(place, plan, planned, resolved, machine, stop, saved)
+        except ProcessDiedError:
+            raise
         except Exception as error:  # whatever went wrong becomes a named outcome, and the study goes on
             recipe = plan.arm(planned.workload, planned.arm).recipe
             close_failed(place, planned, recipe, *named(error, folder, recipe))

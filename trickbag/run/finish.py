@@ -7,20 +7,11 @@ import numpy as np
 import torch
 
 from trickbag.recipe import Machine
+from trickbag.records.bits import write_bits
 from trickbag.records.files import provenance, writing
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import (
-    CORRECT,
-    SEALED,
-    STARTED,
-    WEIGHTS,
-    ClassAccuracy,
-    RunRecord,
-    Status,
-    tidy,
-    write_bits,
-    write_run,
-)  # fmt: skip
+from trickbag.records.progress import STARTED
+from trickbag.records.run import CORRECT, SEALED, WEIGHTS, ClassAccuracy, RunRecord, Status, tidy, write_run
 from trickbag.train import (
     Bits,
     Outcome,
@@ -42,7 +33,7 @@ def close_run(
     Of processes that train together all call this, for they may have to work together for the weights; the first
     one writes.
     """
-    leads = World.here().leads
+    leads = World.current().is_rank_zero
     for name, bits in ((CORRECT, outcome.validation), (SEALED, outcome.test)):
         if bits is not None and leads:
             write_bits(place / name, bits.ids, bits.top1, bits.top5)

@@ -28,6 +28,7 @@ from trickbag.run.holder import (
 )  # fmt: skip
 
 LOCK = ".lock"
+RANKS = ".lock.ranks"  # held by the first of the processes that train a run together, until it has ended
 TRIES, PAUSE = 10, 0.1  # a look at a lock holds it for an instant
 
 
@@ -78,13 +79,20 @@ def _check(lost: bool, folder: Path) -> None:
 
 
 @contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Hold a run's folder, after whoever holds it now has let go; all at once where there are no locks."""
-    with writing(folder / LOCK):
-        file = open_file(folder / LOCK, os.O_RDWR | os.O_CREAT)
+    with writing(folder / name):
+        file = open_file(folder / name, os.O_RDWR | os.O_CREAT)
     with file:
         take(file.fileno(), fcntl.LOCK_EX)
         yield
+
+
+def await_ranks(folder: Path) -> None:
+    """Wait for processes that still train in a run's folder, though whoever launched them was killed."""
+    if (folder / RANKS).exists():
+        with run_lock(folder, RANKS):
+            return
 
 
 def is_held(folder: Path) -> bool:

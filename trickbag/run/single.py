@@ -11,11 +11,12 @@ from trickbag.data import held
 from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe
 from trickbag.records.plan import PlannedRun
-from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, EpochRow, RunRecord, read_run
-from trickbag.run.devices import shares
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, RunRecord, read_run
+from trickbag.run.distributed.devices import shares
+from trickbag.run.distributed.team import ReportedElsewhereError, Team
 from trickbag.run.finish import close_run, record_of
 from trickbag.run.locks import study_lock
-from trickbag.run.team import Team, ToldError
 from trickbag.train import Resolved, Watch, build_session, resolve, train
 
 
@@ -26,7 +27,7 @@ class Listener(Protocol):
         """How many images there are, and how they are held."""
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -45,7 +46,7 @@ class Silent:
         """How many images there are, and how they are held."""
 
     def shares(self, words: str) -> None:
-        """How the processes that train together share every batch."""
+        """How every batch is shared out, where it is."""
 
     def begin(self, total_steps: int, parameters: int, device: str) -> None:
         """Training starts, or goes on."""
@@ -73,8 +74,8 @@ def train_recipe(
     its checkpoint, and a finished one is not repeated. Relative paths in the recipe start at `base`.
     Under torchrun this process is one of several that train together; the first of them writes and is heard.
     Raises InputError where the recipe cannot be trained here, `out` holds another run or another process trains in it,
-    and KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes LostError where
-    others do not answer, and ToldError in those for which the first one speaks.
+    and KeyboardInterrupt once `stop` has turned true and the state is saved; of several processes RanksLostError where
+    others do not answer, and ReportedElsewhereError in those for which the first one speaks.
     """
     machine = machine or Machine()
     team = Team.here(machine)
@@ -85,10 +86,10 @@ def train_recipe(
             planned = _planned(resolved, seed)
             return resolved, planned, _begin(out, planned, lock) if out and team.rank == 0 else None
 
-        resolved, planned, existing = team.agreed("images", prepared)
+        resolved, planned, existing = team.on_all_ranks("images", prepared)
         if team.exchanged("finished", "yes" if existing else "")[0]:
             if existing is None:
-                raise ToldError(0)
+                raise ReportedElsewhereError(0)
             return existing
         own = team.own(machine)
         listener = listener if listener and team.rank == 0 else Silent()
@@ -109,8 +110,8 @@ def _trained(
     session = build_session(resolved, planned.seed, machine)
     parameters = sum(parameter.numel() for parameter in session.model.parameters())
     listener.images(held(resolved.images))
-    if machine.devices > 1:
-        listener.shares(shares(resolved.recipe, session.model, machine.devices))
+    if words := shares(resolved.recipe, machine.devices, session.model):
+        listener.shares(words)
     listener.begin(resolved.total_steps, parameters, str(session.device))
     checkpoint = out / CHECKPOINT if out else None
     watch = Watch(checkpoint, machine.checkpoint_seconds, stop, listener.step, listener.epoch)

@@ -11,16 +11,8 @@ from statistics import fmean
 
 from trickbag.records.files import writing
 from trickbag.records.plan import Arm, Plan, PlannedRun
-from trickbag.records.run import (
-    CHECKPOINT,
-    RUN,
-    Ending,
-    EpochRow,
-    Started,
-    read_ending,
-    read_progress,
-    read_started,
-)  # fmt: skip
+from trickbag.records.progress import EpochRow, Started, read_progress, read_started
+from trickbag.records.run import CHECKPOINT, RUN, Ending, read_ending
 from trickbag.run.locks import LOCK, is_held
 
 AGAIN = ("died", "out_of_memory", "failed")  # outcomes of the machine, tried again by the next `run`

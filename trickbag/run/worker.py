@@ -1,11 +1,10 @@
 """What a worker process of the local engine does: train one planned run after the other."""
 
-import os
 import signal
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import FrameType
 
 import torch
 
@@ -13,32 +12,18 @@ from trickbag.errors import DiskError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.plan import Plan, PlannedRun
+from trickbag.run.distributed.ranks import ProcessDiedError
 from trickbag.run.engines.engine import Ended
 from trickbag.run.execute import execute
-from trickbag.run.together import ProcessDiedError
+from trickbag.run.signals import StopRequest
 
 GOODBYE = Ended("", leaving=True)  # of a worker that leaves without a run
 
 
-@dataclass
-class _Stop:
-    """Turns true when this process is told to end, or its driver is gone."""
-
-    driver: int
-    told: bool = False
-
-    def __call__(self) -> bool:
-        return self.told or os.getppid() != self.driver
-
-    def tell(self, signum: int, frame: FrameType | None) -> None:
-        self.told = True
-
-
 def work(connection: Connection, folder: Path, machine: Machine, driver: int) -> None:
     """Train the runs whose ids arrive, until process `driver` hangs up or this process is told to end."""
-    stop = _Stop(driver)
+    stop = StopRequest(signal.SIGTERM, parent=driver)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver, which tells us
-    signal.signal(signal.SIGTERM, stop.tell)
     torch.set_num_threads(machine.threads)
     plan = read_plan(folder).plan()
     runs = {run.id: run for run in plan.runs}
@@ -54,7 +39,9 @@ def work(connection: Connection, folder: Path, machine: Machine, driver: int) ->
         return
 
 
-def _train(folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, stop: _Stop) -> Ended:
+def _train(
+    folder: Path, plan: Plan, planned: PlannedRun, machine: Machine, stop: Callable[[], bool]
+) -> Ended:
     """Train a run; how it ended, and whether this process can train another."""
     healthy = True
     try:

@@ -50,7 +50,7 @@ def average_statistics(model: nn.Module, world: World) -> None:
     running = [b for m in layers for b in (m.running_mean, m.running_var) if b is not None]
     if world.size == 1 or not running:
         return
-    mean = world.summed(torch.cat(running)) / world.size
+    mean = world.all_reduce(torch.cat(running)) / world.size
     torch._foreach_copy_(running, list(torch.split(mean, [len(b) for b in running])))
 
 
@@ -92,7 +92,7 @@ class SynchronisedNorm(_BatchNorm):
         var, mean = torch.var_mean(wide, [0, *range(2, x.ndim)], correction=0)
         # In double precision the difference of second moment and squared mean loses nothing.
         moments = torch.stack([mean.double(), var.double() + mean.double().square()])
-        mean, second = Summed.apply(moments, self.world) / self.world.size
+        mean, second = AllReduce.apply(moments, self.world) / self.world.size
         var = second - mean.square()
         if self.track_running_stats:
             self._take_in(mean, var, x.numel() // x.shape[1] * self.world.size)
@@ -123,19 +123,19 @@ class CudaSynchronisedNorm(nn.SyncBatchNorm):
         return _after(self, super().forward(x))
 
 
-class Summed(torch.autograd.Function):
+class AllReduce(torch.autograd.Function):
     """The sum over all processes; so is its gradient, since each process's loss depends on it."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, world: World) -> Tensor:
         """The sum of every process's `x`."""
         ctx.world = world
-        return world.summed(x)
+        return world.all_reduce(x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         """The sum of every process's gradient."""
-        return ctx.world.summed(grads[0]), None
+        return ctx.world.all_reduce(grads[0]), None
 
 
 def _layers(model: nn.Module) -> list[_BatchNorm]:

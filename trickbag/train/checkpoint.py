@@ -1,6 +1,6 @@
 """The state of a run under way. All randomness is a function of the step, so there is no other state.
 
-Of several processes all hold the same state but for the losses of their shares. The one that leads reads and writes.
+Of several processes all hold the same state but for the losses of their shares. Rank 0 reads and writes.
 """
 
 from io import BytesIO
@@ -11,7 +11,8 @@ import torch
 
 from trickbag.errors import InputError
 from trickbag.records.files import write_whole
-from trickbag.records.run import EpochRow, Timings
+from trickbag.records.progress import EpochRow
+from trickbag.records.run import Timings
 from trickbag.train.session import Session
 
 VERSION = 2
@@ -19,11 +20,11 @@ VERSION = 2
 
 def save_checkpoint(session: Session, path: Path) -> None:
     """Write everything needed to continue exactly here, whole; all processes of the run call it at the same step."""
-    world, loss_sums = session.world, session.world.gathered(session.loss_sum[None])
-    if world.leads:
+    world, loss_sums = session.world, session.world.all_gather(session.loss_sum[None])
+    if world.is_rank_zero:
         state = _state(session) | {"devices": world.size, "loss_sum": loss_sums}
         write_whole(path, lambda temporary: torch.save(state, temporary))
-    world.any_of()  # nobody goes on, or ends, before it is on the disk
+    world.any_rank()  # nobody goes on, or ends, before it is on the disk
 
 
 def _state(session: Session) -> dict[str, Any]:
@@ -90,10 +91,14 @@ def _restore(session: Session, state: dict[str, Any]) -> None:
 
 
 def _read(path: Path, session: Session) -> dict[str, Any]:
-    """The state in a checkpoint file, which only the process that leads need see: tensors and plain data only."""
+    """The state in a checkpoint file, which only rank 0 need see: tensors and plain data only."""
     world = session.world
     try:
-        file = path if world.size == 1 else BytesIO(world.told(path.read_bytes() if world.leads else b""))
+        file = (
+            path
+            if world.size == 1
+            else BytesIO(world.broadcast(path.read_bytes() if world.is_rank_zero else b""))
+        )
         state: dict[str, Any] = torch.load(file, map_location=session.device, weights_only=True)
     except (MemoryError, torch.OutOfMemoryError):
         raise

@@ -74,10 +74,12 @@ class Clock:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Time an evaluation."""
+        """Time an evaluation; it is no part of the start-up of a process that begins with one."""
         started = self.now()
         yield
-        self.evaluate_seconds += self.now() - started
+        seconds = self.now() - started
+        self.evaluate_seconds += seconds
+        self._mark += seconds
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

@@ -8,7 +8,8 @@ from time import perf_counter
 from torch import Tensor
 
 from trickbag.recipe import Machine
-from trickbag.train.loop import Fed, epoch_order, feed, train_step
+from trickbag.train.feed import Fed, epoch_order, feed
+from trickbag.train.loop import train_step
 from trickbag.train.resolved import Resolved
 from trickbag.train.session import Session, build_session, set_backends
 

@@ -28,8 +28,8 @@ from trickbag.recipe import (
 from trickbag.schedule import build_schedule, watches
 from trickbag.train.arguments import arguments
 from trickbag.train.catalogue import PASSED, SEAMS, Factory, file_digest, find, is_own, own_source
-from trickbag.train.given import given_images
 from trickbag.train.resolved import Resolved
+from trickbag.train.shared_images import given_images
 from trickbag.train.shares import check_shares
 from trickbag.train.trial import own_code, try_augmentation, try_network
 

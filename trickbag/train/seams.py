@@ -35,7 +35,6 @@ Order = Callable[[int, Tensor], Tensor]
 """(epoch, image ids int64 [N] in random order) → image ids int64 [M], which may repeat."""
 Network = Callable[[Tensor], Tensor]
 """x float32 [B, C, H, W] → logits [B, K], at evaluation."""
-Surgery = Callable[[nn.Module], nn.Module]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from trickbag.errors import InputError
@@ -60,11 +60,11 @@ def share_statistics(model: nn.Module, recipe: Recipe, world: World, device: tor
         synchronise_statistics(model, world, device)
 
 
-Apart = Callable[[], AbstractContextManager[None]]
+NoSync = Callable[[], AbstractContextManager[None]]
 
 
-def share_gradients(model: nn.Module, world: World) -> tuple[nn.Module, Apart]:
-    """The network whose backward pass leaves the mean gradient of all processes, and how to put that off.
+def share_gradients(model: nn.Module, world: World) -> tuple[nn.Module, NoSync]:
+    """The network whose backward pass leaves the mean gradient of all processes, and DDP's way to put that off.
 
     Within the context backward passes add up gradients of this process alone, until one outside of it.
     """
@@ -75,3 +75,22 @@ def share_gradients(model: nn.Module, world: World) -> tuple[nn.Module, Apart]:
         False  # they are the same already; new versions of torch warn of an argument's name
     )
     return shared, shared.no_sync
+
+
+def order_buckets(model: nn.Module, loss: Callable[[], Tensor]) -> None:
+    """A pass before a process's first step, after which torch orders gradients in the buckets that it exchanges.
+
+    It does so once, and a sum's last digits may depend on a number's place in a bucket: without this pass the first
+    step of a resumed run would differ from the same step of an undisturbed one. Neither gradients nor buffers change.
+    Raises InputError for a parameter without a gradient, for which torch would wait.
+    """
+    before = [buffer.clone() for buffer in model.buffers()]
+    loss().backward()  # type: ignore[no-untyped-call]
+    for buffer, old in zip(model.buffers(), before, strict=True):
+        buffer.copy_(old)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            raise InputError(
+                f"model: {name} takes no part in training, which several devices cannot share so"
+            )
+    model.zero_grad(set_to_none=True)

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from trickbag.rng import images_of
-from trickbag.train.loop import epoch_order, feed, mixed, training_batch
+from trickbag.train.feed import epoch_order, feed, training_batch
+from trickbag.train.loop import mixed
 from trickbag.train.session import Session
 
 

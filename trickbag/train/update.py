@@ -47,7 +47,7 @@ class Update:
     scaler: torch.amp.GradScaler | None = None
     before: tuple[Callable[[], object], ...] = ()  # change the gradients, in order
     after: tuple[Callable[[int], object], ...] = ()  # given the step, change the weights, in order
-    apart: Callable[[], AbstractContextManager[None]] = (
+    no_sync: Callable[[], AbstractContextManager[None]] = (
         nullcontext  # gradients are not yet those of all processes
     )
     state: Mapping[str, Tensor] = field(default_factory=dict)  # what operations keep between steps
@@ -59,7 +59,7 @@ class Update:
             self.scaler.unscale_(self.optimizer)
         for change in self.before:
             change()
-        if self.scaler:
+        if self.scaler:  # all processes leave out the same steps: an overflow is there after the exchange too
             self.scaler.step(self.optimizer)
             self.scaler.update()
         else:

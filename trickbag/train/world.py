@@ -25,28 +25,28 @@ class World:
     size: int = 1
 
     @classmethod
-    def here(cls) -> "World":
+    def current(cls) -> "World":
         """The world that this process has joined; a world of one where it has joined none."""
         if not dist.is_initialized():
             return cls()
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
-    def leads(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this is the process that writes and speaks for all."""
         return self.rank == 0
 
     def own(self, stream: str) -> str:
-        """The name of a random stream as this process draws from it: shares of a batch must not draw alike.
+        """The name of a random stream as this process draws from it: shards of a batch must not draw alike.
 
-        The process that leads draws as one that is alone.
+        Rank 0 draws as a process that is alone.
         """
-        return stream if self.leads else f"{stream}/device{self.rank}"
+        return stream if self.is_rank_zero else f"{stream}/device{self.rank}"
 
-    def share(self, x: Tensor, parts: int = 1) -> Tensor:
-        """This process's share of a batch [B, …], in the batch's order.
+    def shard(self, x: Tensor, parts: int = 1) -> Tensor:
+        """This process's shard of a batch [B, …], in the batch's order.
 
-        A batch that is taken in `parts` equal parts, one after the other, is shared out part by part, so that all
+        A batch that is taken in `parts` equal parts, one after the other, is sharded part by part, so that all
         processes are at the same part at the same time. B is a multiple of parts and size.
         """
         if self.size == 1:
@@ -54,14 +54,14 @@ class World:
         pieces = x.reshape(parts, self.size, len(x) // (parts * self.size), *x.shape[1:])
         return pieces[:, self.rank].flatten(0, 1)
 
-    def whole(self, x: Tensor, parts: int = 1) -> Tensor:
-        """The batch [B, …] of which each process has a `share`."""
+    def gather_batch(self, x: Tensor, parts: int = 1) -> Tensor:
+        """The batch [B, …] of which each process has a `shard`."""
         if self.size == 1:
             return x
-        pieces = self.gathered(x).reshape(self.size, parts, len(x) // parts, *x.shape[1:])
+        pieces = self.all_gather(x).reshape(self.size, parts, len(x) // parts, *x.shape[1:])
         return pieces.transpose(0, 1).flatten(0, 2)
 
-    def gathered(self, x: Tensor) -> Tensor:
+    def all_gather(self, x: Tensor) -> Tensor:
         """[size n, …]: every process's `x` [n, …], in order of rank."""
         if self.size == 1:
             return x
@@ -69,28 +69,28 @@ class World:
         dist.all_gather(parts, x.contiguous())
         return torch.cat(parts)
 
-    def summed(self, x: Tensor) -> Tensor:
+    def all_reduce(self, x: Tensor) -> Tensor:
         """The sum of every process's `x`, in order of rank, so that the last digits are always the same."""
-        return x if self.size == 1 else self.gathered(x[None]).sum(0)
+        return x if self.size == 1 else self.all_gather(x[None]).sum(0)
 
-    def any_of(self, *flags: bool) -> list[bool]:
+    def any_rank(self, *flags: bool) -> list[bool]:
         """Each flag, true where it is true in any process; nobody goes on before all have said theirs.
 
         They are exchanged between CPUs, so that no device is waited for.
         """
         if self.size == 1:
             return list(flags)
-        said = torch.tensor(flags, dtype=torch.uint8)
-        dist.all_reduce(said, dist.ReduceOp.MAX)
-        return [bool(flag) for flag in said.tolist()]
+        found = torch.tensor(flags, dtype=torch.uint8)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return [bool(flag) for flag in found.tolist()]
 
-    def told(self, data: bytes) -> bytes:
-        """The bytes of the process that leads; those of the others do not matter."""
+    def broadcast(self, data: bytes) -> bytes:
+        """The bytes of rank 0; those of the others do not matter."""
         if self.size == 1:
             return data
         length = torch.tensor([len(data)])
         dist.broadcast(length, 0)
-        held = bytearray(data) if self.leads else bytearray(int(length))
+        held = bytearray(data) if self.is_rank_zero else bytearray(int(length))
         dist.broadcast(torch.frombuffer(held, dtype=torch.uint8), 0)
         return bytes(held)
 
@@ -110,7 +110,7 @@ def joined(
     patience = timedelta(seconds=machine.patience_seconds)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=patience)
     try:
-        yield World.here()
+        yield World.current()
     except KeyboardInterrupt:  # upon which all have agreed
         dist.destroy_process_group()
         raise

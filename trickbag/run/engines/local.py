@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from trickbag.data.threads import available_cores
 from trickbag.recipe import Machine
-from trickbag.run.devices import check_devices, own_gpus
+from trickbag.run.distributed.devices import check_devices, own_gpus
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.oom import OomWatch
 from trickbag.run.engines.warm_workers import pool_sizes, start

@@ -34,7 +34,7 @@ def build_accumulate(context: Context, update: Update, *, parts: Count = 2) -> U
             share = len(x) / len(batch.x)
             piece = batch._replace(x=x, y=y, part=part)
             last = part + 1 == len(pieces)  # what came before is exchanged with it
-            with nullcontext() if last else update.apart():
+            with nullcontext() if last else update.no_sync():
                 losses.append(whole(lambda taken, share=share: loss_of(taken) * share, piece))  # type: ignore[misc]
         return sum(losses[1:], losses[0])
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from trickbag.errors import InputError
 from trickbag.records.files import write_whole
-from trickbag.records.run import CHECKPOINT, PROGRESS, RUN, WEIGHTS, read_run
+from trickbag.records.progress import PROGRESS
+from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS, read_run
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.on_ray.bundle import make_bundle
 from trickbag.run.engines.on_ray.cluster import check_room, connect, load_ray, room
 from trickbag.run.engines.on_ray.mailbox import Mailbox
-from trickbag.run.engines.on_ray.scratch import YOUNG, sweep
 from trickbag.run.engines.on_ray.task import train_run
 from trickbag.run.engines.on_ray.trouble import (
     ClusterLostError,
@@ -28,6 +28,7 @@ from trickbag.run.engines.on_ray.trouble import (
 from trickbag.run.engines.on_ray.upload import UNDER_WAY
 from trickbag.run.finish import close_failed, run_folder
 from trickbag.run.locks import run_lock
+from trickbag.run.scratch import YOUNG, sweep
 
 STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
 ANSWER_SECONDS = 20.0  # after which the cluster is taken for lost; after 60 Ray ends this process

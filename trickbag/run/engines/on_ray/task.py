@@ -17,11 +17,11 @@ from trickbag.records.plan import Plan, PlannedRun
 from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS
 from trickbag.run.engines.on_ray.bundle import Bundle, check_versions
 from trickbag.run.engines.on_ray.images import unpack
-from trickbag.run.engines.on_ray.scratch import scratch_folder
 from trickbag.run.engines.on_ray.trouble import NodeError
 from trickbag.run.engines.on_ray.upload import Stop, Uploader
 from trickbag.run.execute import execute
 from trickbag.run.finish import run_folder
+from trickbag.run.scratch import scratch_folder
 from trickbag.train import data_key, give_images, open_data
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from trickbag.errors import DiskError, InputError
+from trickbag.run.distributed.ranks import ProcessDiedError
 from trickbag.run.engines.engine import Ended
 
 # What takes a run away that cannot have caused it.
@@ -48,6 +49,8 @@ def trouble_of(exceptions: Any, run_id: str, error: Exception) -> Ended:
     said = _first_line(cause or error)
     if isinstance(cause, DiskError | VersionError):
         return Ended(run_id, said, halts=True)
+    if isinstance(cause, ProcessDiedError):
+        return Ended(run_id, said, status=cause.status)
     if isinstance(error, exceptions.OutOfMemoryError):
         return Ended(
             run_id, f"Ray ended it, since its node ran out of memory: {said}", status="out_of_memory"

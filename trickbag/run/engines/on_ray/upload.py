@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from trickbag.records.run import CHECKPOINT, PROGRESS, STARTED
+from trickbag.records.progress import PROGRESS, STARTED
+from trickbag.records.run import CHECKPOINT
 
 UNDER_WAY = (STARTED, PROGRESS, CHECKPOINT)  # the files of a run that has not ended
 _ASK_SECONDS = 0.1  # between two looks whether to stop

@@ -1,6 +1,6 @@
 """A planned run that several processes of this machine train together: seen from outside, and as one of them.
 
-`python -m trickbag.run.together FOLDER RUN MACHINE` is such a process; torch's launcher starts them.
+`python -m trickbag.run.distributed.ranks FOLDER RUN MACHINE` is such a process; torch's launcher starts them.
 """
 
 import json
@@ -8,21 +8,32 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from trickbag.errors import DiskError
 from trickbag.recipe import Machine
-from trickbag.records.chain import read_plan
 from trickbag.records.files import write_text
 from trickbag.records.plan import Plan, PlannedRun
-from trickbag.records.run import CHECKPOINT, PROGRESS, Status, read_run
+from trickbag.records.progress import PROGRESS
+from trickbag.records.run import CHECKPOINT, Status, read_run
 from trickbag.run.attempt import named, train_planned
+from trickbag.run.distributed.handover import hand_over, take_over
+from trickbag.run.distributed.launch import launch
+from trickbag.run.distributed.team import (
+    LAUNCHER,
+    RANKS_LOST,
+    RanksLostError,
+    ReportedElsewhereError,
+    Team,
+    launch_folder,
+)
 from trickbag.run.finish import close_failed
-from trickbag.run.launch import launch
+from trickbag.run.locks import RANKS, run_lock
 from trickbag.run.planned import resolve_planned
-from trickbag.run.team import LOST, LostError, Team, ToldError, launch_folder
+from trickbag.run.signals import StopRequest
 
 FAILED, DISK = "failed-{}.json", "disk"
 
@@ -32,8 +43,11 @@ class ProcessDiedError(RuntimeError):
 
     def __init__(self, trouble: str, status: Literal["died", "out_of_memory"]) -> None:
         """Say in words what happened."""
-        super().__init__(trouble)
+        super().__init__(trouble, status)  # all arguments, that it can be sent from one process to another
         self.status: Literal["died", "out_of_memory"] = status
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def execute_together(
@@ -50,15 +64,15 @@ def execute_together(
     Raises DiskError where the disk refuses what must be kept, ProcessDiedError where a process died.
     """
     outside = _Outside(place, saved)
-    words = ["trickbag.run.together", str(folder), planned.id, machine.model_dump_json()]
-    launched = launch(words, machine, stop, outside.look)
+    words = ["trickbag.run.distributed.ranks", str(folder), planned.id, machine.model_dump_json()]
+    launched = launch(words, machine, stop, outside.look, lambda shared: hand_over(shared, plan, planned))
     if outside.failures:
         status, message = outside.failures[min(outside.failures)]
         if status == DISK:
             raise DiskError(message)
         close_failed(place, planned, plan.arm(planned.workload, planned.arm).recipe, status, message)
         return False
-    if launched.code not in (0, 130):
+    if launched.code not in (0, 130) and not stop():  # which may have reached them before they could hear it
         trouble = launched.trouble or f"a process of the run ended with exit code {launched.code}"
         raise ProcessDiedError(trouble, launched.status)
     return True
@@ -88,45 +102,49 @@ class _Outside:
 
 def main() -> None:
     """Train the run that the arguments name, as one of the processes that torch's launcher started."""
-    told: list[int] = []
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda number, frame: told.append(number))
+    stop = StopRequest(signal.SIGINT, signal.SIGTERM)
     folder, run_id, machine = Path(sys.argv[1]), sys.argv[2], Machine.model_validate_json(sys.argv[3])
-    code = _as_one_of_several(folder, run_id, machine, lambda: bool(told))
+    with run_lock(folder / "runs" / run_id, RANKS) if os.environ["RANK"] == "0" else nullcontext():
+        code = _as_rank(folder, run_id, machine, stop)
     sys.stdout.flush()
     sys.stderr.flush()
-    if code == LOST:  # what was to be exchanged with the others may hold this process for ever
+    if code == RANKS_LOST:  # what was to be exchanged with the others may hold this process for ever
         os._exit(code)
     sys.exit(code)
 
 
-def _as_one_of_several(folder: Path, run_id: str, machine: Machine, stop: Callable[[], bool]) -> int:
-    """The exit code: 0 once the record is there, 130 interrupted, LOST; else a file says what went wrong."""
-    plan = read_plan(folder).plan()
-    planned = next(run for run in plan.runs if run.id == run_id)
+def _as_rank(folder: Path, run_id: str, machine: Machine, stop: Callable[[], bool]) -> int:
+    """The exit code: 0 once the record is there, 130 interrupted, RANKS_LOST; else a file says what went wrong."""
+    if os.getppid() != int(os.environ[LAUNCHER]):
+        # It was killed before the run's lock was ours: meanwhile another process may have trained it.
+        return 130
+    shared, rank = launch_folder(), int(os.environ["RANK"])
+    assert shared is not None
+    plan, planned = take_over(shared, run_id)
     arm = plan.arm(planned.workload, planned.arm)
-    rank = int(os.environ["RANK"])
     try:
         team = Team.here(machine)
         own = team.own(machine)
-        resolved = team.agreed("images", lambda: resolve_planned(folder, plan, arm, planned.fingerprint, own))
+        resolved = team.on_all_ranks(
+            "images", lambda: resolve_planned(folder, plan, arm, planned.fingerprint, own)
+        )
         with team.at_work(own):
             place = folder / "runs" / planned.id
             if not train_planned(place, plan, planned, resolved, own, team.stop(stop)):
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         return 130
-    except ToldError as elsewhere:
+    except ReportedElsewhereError as elsewhere:
         return elsewhere.code
-    except LostError:
-        return LOST
+    except RanksLostError:
+        return RANKS_LOST
     except Exception as error:
-        _report(rank, error, folder, arm.recipe)
+        _report(shared, rank, error, folder, arm.recipe)
         return 1
     return 0
 
 
-def _report(rank: int, error: Exception, folder: Path, recipe: dict[str, object]) -> None:
+def _report(shared: Path, rank: int, error: Exception, folder: Path, recipe: dict[str, object]) -> None:
     """Leave word for the process that launched this one."""
     status: str
     try:
@@ -134,8 +152,6 @@ def _report(rank: int, error: Exception, folder: Path, recipe: dict[str, object]
     except DiskError as full:
         status, message = DISK, str(full)
     message = message if rank == 0 else f"process {rank}: {message}"
-    shared = launch_folder()
-    assert shared is not None
     write_text(shared / FAILED.format(rank), json.dumps([status, message]))
 
 

@@ -1,6 +1,7 @@
 """The devices of this machine: how many a run can have, which ones it gets, and how they share its batches."""
 
 import os
+from math import ceil
 
 import torch
 from torch import nn
@@ -51,25 +52,37 @@ def gpu_groups(visible: str | None, count: int, devices: int) -> list[str]:
     return [",".join(names[i : i + devices]) for i in range(0, len(names) - devices + 1, devices)]
 
 
-def shares(recipe: Recipe, model: nn.Module, devices: int) -> str:
-    """One line: images per device, parts that gradients are accumulated over, images of batch-norm statistics."""
-    batch = recipe.budget.batch_size
-    share, parts = batch // devices, parts_of(recipe)
+def shares(recipe: Recipe, devices: int, model: nn.Module | None = None) -> str:
+    """One line: images per device, parts that gradients are accumulated over, images of batch-norm statistics.
+
+    Empty where one device takes the batch as it is. Without `model` it is left open whether there is batch norm.
+    """
+    batch, parts = recipe.budget.batch_size, parts_of(recipe)
+    if devices == parts == 1 and recipe.budget.batch_norm_images is None:
+        return ""
+    share = batch // devices
     words = f"{devices} devices: {share} images each of a batch of {batch}"
+    if devices == 1:
+        words = f"{batch} images of a batch on one device"
     if parts > 1:
-        words += f", gradients accumulated over {parts} parts of {share // parts}"
+        most = "" if share % parts == 0 else "at most "
+        words += f", gradients accumulated over {parts} parts of {most}{ceil(share / parts)}"
+    if model is None:
+        return f"{words}; batch-norm statistics, where there are any: {_statistics(recipe, devices)}"
     if any(
         isinstance(module, _BatchNorm) or "BatchNorm" in type(module).__name__ for module in model.modules()
     ):
-        words += f"; batch-norm statistics: {_statistics(recipe, parts)}"
+        words += f"; batch-norm statistics: {_statistics(recipe, devices)}"
     return words
 
 
-def _statistics(recipe: Recipe, parts: int) -> str:
+def _statistics(recipe: Recipe, devices: int) -> str:
     """What the statistics of batch normalisation are taken over."""
-    images = recipe.budget.batch_norm_images
+    images, parts = recipe.budget.batch_norm_images, parts_of(recipe)
     if images is not None:
         return f"of {images} images each (budget.batch_norm_images)"
+    if devices == 1:
+        return "of each part"
     if parts > 1:
         return f"over each part on all devices, {recipe.budget.batch_size // parts} images, synchronised"
     return "over the whole batch, synchronised"

@@ -2,8 +2,8 @@
 
 import logging
 import os
+import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +12,17 @@ from threading import Event, Thread
 from typing import Literal
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from trickbag.recipe import Machine
+from trickbag.run.distributed.team import LAUNCH, LAUNCHER, RANKS_LOST, STOP, RanksLostError
 from trickbag.run.engines.oom import OomWatch
-from trickbag.run.team import LAUNCH, LOST, STOP, LostError
+from trickbag.run.scratch import scratch
+from trickbag.run.signals import TIME_IS_UP
 
 POLL_SECONDS = 0.2  # between two looks at whether to stop
+OWN_SECONDS = 15  # after the first failure; torch kills what is left after 30
 
 
 @dataclass(frozen=True)
@@ -36,22 +39,36 @@ def launch(
     machine: Machine,
     stop: Callable[[], bool],
     look: Callable[[Path], None] = lambda _: None,
+    lay_out: Callable[[Path], None] = lambda _: None,
 ) -> Launched:
     """Run `python -m WORDS` in `machine.devices` processes that train together, and wait for all of them.
 
     They write to this process's stdout and stderr. Once `stop` turns true they save their state and end with 130.
-    `look` is called now and then, and once more at the end, with the folder that the processes share with us.
+    `lay_out` is called first, with the folder that the processes share with us; `look` now and then, and once more at
+    the end.
     """
     memory = OomWatch()
-    with tempfile.TemporaryDirectory(prefix="trickbag-") as name, _environment(machine, name):
-        with _watching(Path(name), stop, look), _quiet():
+    with scratch() as folder, _environment(machine, folder):
+        lay_out(folder)
+        with _watching(folder, stop, look), _quiet(), _deaf_to_the_time():
             try:
-                elastic_launch(_config(machine, name), sys.executable)("-m", *words)
+                elastic_launch(_config(machine, folder), sys.executable)("-m", *words)
                 codes = {0: 0}
             except ChildFailedError as error:
-                first = sorted(error.failures.items(), key=lambda item: item[1].timestamp)
-                codes = {rank: failure.exitcode for rank, failure in first}
+                codes = own_ends(error.failures)
         return judged(codes, machine.patience_seconds, memory.explains)
+
+
+def own_ends(failures: Mapping[int, ProcessFailure]) -> dict[int, int]:
+    """Exit codes of the processes that ended by themselves, the earliest first.
+
+    Once one has failed torch asks the others to end, and kills those that do not: that is no death of their own.
+    """
+    first = min(failure.timestamp for failure in failures.values())
+    own = [
+        (f.timestamp, rank, f.exitcode) for rank, f in failures.items() if f.timestamp < first + OWN_SECONDS
+    ]
+    return {rank: code for _, rank, code in sorted(own)}
 
 
 def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool]) -> Launched:
@@ -62,6 +79,7 @@ def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool
     """
     ends = list(codes.values())
     spoken, died = [code for code in ends if code in (1, 2)], [code for code in ends if code < 0]
+    died.sort(key=lambda code: code == -signal.SIGTERM)  # by which torch ends those that have only just begun
     if spoken:
         return Launched(spoken[0])
     if 130 in ends:
@@ -69,20 +87,20 @@ def judged(codes: Mapping[int, int], patience: float, full: Callable[[int], bool
     if died and full(died[0]):
         words = "the kernel killed a process of the run, since the machine's memory was full"
         return Launched(1, words, "out_of_memory")
+    if RANKS_LOST in ends and set(died) <= {-signal.SIGTERM}:
+        return Launched(1, str(RanksLostError(patience, "timed out")))
     if died:
         return Launched(1, f"a process of the run died (exit code {died[0]})")
-    if LOST in ends:
-        return Launched(1, str(LostError(patience, "timed out")))
     return Launched(max(ends, default=0))
 
 
-def _config(machine: Machine, folder: str) -> LaunchConfig:
+def _config(machine: Machine, folder: Path) -> LaunchConfig:
     """As `torchrun --standalone` does it, without log files and without restarts."""
     return LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=machine.devices,
-        run_id=Path(folder).name,
+        run_id=folder.name,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         local_addr="localhost",
@@ -93,10 +111,11 @@ def _config(machine: Machine, folder: str) -> LaunchConfig:
 
 
 @contextmanager
-def _environment(machine: Machine, folder: str) -> Iterator[None]:
-    """What the processes inherit: few threads, the folder, and sockets on the loopback interface alone."""
+def _environment(machine: Machine, folder: Path) -> Iterator[None]:
+    """What the processes inherit: few threads, the folder, who we are, and sockets on the loopback interface alone."""
     wanted = {
-        LAUNCH: folder,
+        LAUNCH: str(folder),
+        LAUNCHER: str(os.getpid()),
         "OMP_NUM_THREADS": str(machine.threads),
         "MKL_NUM_THREADS": str(machine.threads),
     }
@@ -130,6 +149,19 @@ def _watching(folder: Path, stop: Callable[[], bool], look: Callable[[Path], Non
         over.set()
         thread.join()
     look(folder)
+
+
+@contextmanager
+def _deaf_to_the_time() -> Iterator[None]:
+    """Processes started meanwhile do not hear SLURM's warning, which is sent to all of a job and would end them.
+
+    They inherit that from this thread. We hear it in the thread that watches, and hand it on as the wish to stop.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, TIME_IS_UP)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

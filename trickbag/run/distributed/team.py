@@ -22,13 +22,14 @@ from trickbag.train.world import joined
 
 T = TypeVar("T")
 LAUNCH = "TRICKBAG_LAUNCH"  # environment: a folder that the launcher shares with the processes it started
+LAUNCHER = "TRICKBAG_LAUNCHER"  # environment: the process id of that launcher
 STOP = "stop"  # in that folder: a file that is there once the run shall be interrupted
-LOST = 75  # exit code of a process that lost the others: EX_TEMPFAIL, "try again later"
-HEARSAY = 2.0  # seconds in which the first process has said what went wrong, where it went wrong in all
+RANKS_LOST = 75  # exit code of a process that lost the others: EX_TEMPFAIL, "try again later"
+REPORT_SECONDS = 2.0  # in which the first process has said what went wrong, where it went wrong in all
 _LOST_WORDS = ("gloo", "nccl", "connection closed by peer", "connection reset by peer", "timed out waiting")
 
 
-class LostError(RuntimeError):
+class RanksLostError(RuntimeError):
     """The other processes of this run do not answer any more."""
 
     def __init__(self, patience: float, why: str) -> None:
@@ -38,7 +39,7 @@ class LostError(RuntimeError):
         super().__init__(f"lost the other processes of this run ({reason})")
 
 
-class ToldError(Exception):
+class ReportedElsewhereError(Exception):
     """What is to be said is said by another process of this run; this one ends with `code`."""
 
     def __init__(self, code: int) -> None:
@@ -56,14 +57,14 @@ class Team:
     local: int = 0
     store: Store | None = None  # torchrun's, in which the processes find each other
     patience: float = 0.0  # seconds
-    parent: int = field(default_factory=os.getppid)
+    parent: int = field(default_factory=lambda: int(os.environ.get(LAUNCHER, os.getppid())))
 
     @classmethod
     def here(cls, machine: Machine) -> Self:
         """The team that torchrun's environment speaks of; a team of one where it did not start this process.
 
-        InputError where `machine.devices` is another number than torchrun's (ToldError in all but the first
-        process); LostError where its store is not to be reached.
+        InputError where `machine.devices` is another number than torchrun's (ReportedElsewhereError in all but the
+        first process); RanksLostError where its store is not to be reached.
         """
         if not is_launched():
             if machine.devices > 1:
@@ -75,7 +76,7 @@ class Team:
         size = int(os.environ["WORLD_SIZE"])
         if machine.devices not in (1, size):
             if os.environ["RANK"] != "0":
-                raise ToldError(2)
+                raise ReportedElsewhereError(2)
             raise InputError(
                 f"machine.devices: {machine.devices} is asked for, but torchrun started {size} processes; leave it out"
             )
@@ -83,7 +84,7 @@ class Team:
         try:
             store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=patience)))
         except RuntimeError as error:
-            raise LostError(patience, str(error)) from None
+            raise RanksLostError(patience, str(error)) from None
         return cls(rank, size, int(os.environ["LOCAL_RANK"]), store, patience)
 
     def own(self, machine: Machine) -> Machine:
@@ -102,10 +103,11 @@ class Team:
             )
         return machine.model_copy(update={"device": f"cuda:{self.local}"})
 
-    def agreed(self, topic: str, work: Callable[[], T]) -> T:
-        """What `work` gives here, once it has succeeded in every process; each topic can be agreed on once.
+    def on_all_ranks(self, topic: str, work: Callable[[], T]) -> T:
+        """What `work` gives here, once it has succeeded in every process; each topic can be settled once.
 
-        Where it raised InputError or OSError in one, all raise: the first process InputError, the others ToldError.
+        Where it raised InputError or OSError in one, all raise: the first process InputError, the others
+        ReportedElsewhereError.
         """
         if self.size == 1:
             return work()
@@ -118,13 +120,13 @@ class Team:
             trouble = f"{error.filename or 'a file'}: {error.strerror or error}"
         for rank, said in enumerate(self.exchanged(topic, trouble)):
             if said and self.rank:
-                raise ToldError(2)
+                raise ReportedElsewhereError(2)
             if said:
                 raise InputError(said if rank == 0 else f"process {rank}: {said}")
         return result
 
     def exchanged(self, topic: str, said: str) -> list[str]:
-        """What each process says on a topic, in order of rank; LostError where one does not speak in time."""
+        """What each process says on a topic, in order of rank; RanksLostError where one does not speak in time."""
         if self.store is None:
             return [said]
         keys, heard = ([f"{topic}{end}/{rank}" for rank in range(self.size)] for end in ("", "/heard"))
@@ -138,13 +140,14 @@ class Team:
                 self.store.wait(heard, patience)
             return answers
         except RuntimeError as error:
-            raise LostError(self.patience, str(error)) from None
+            raise RanksLostError(self.patience, str(error)) from None
 
     @contextmanager
     def at_work(self, machine: Machine) -> Iterator[None]:
         """Train together. What goes wrong in all processes alike is said by the first alone.
 
-        Raises LostError where others do not answer, ToldError in all but the first where it speaks for them.
+        Raises RanksLostError where others do not answer, ReportedElsewhereError in all but the first where it speaks
+        for them.
         """
         if self.size == 1:
             yield
@@ -156,11 +159,11 @@ class Team:
         except KeyboardInterrupt:
             self._leave()
             if self.rank:
-                raise ToldError(130) from None
+                raise ReportedElsewhereError(130) from None
             raise
         except Exception as error:
             if is_loss(error):
-                raise LostError(self.patience, str(error)) from error
+                raise RanksLostError(self.patience, str(error)) from error
             self._speak_once(error)
             raise
         self._leave()
@@ -196,13 +199,13 @@ class Team:
             if self.rank == 0:
                 self.store.set(key, "")
                 return
-            self.store.wait([key], timedelta(seconds=HEARSAY))
+            self.store.wait([key], timedelta(seconds=REPORT_SECONDS))
         except RuntimeError:  # it has not said so, or cannot be heard
             if isinstance(error, InputError):
                 raise InputError(f"process {self.rank}: {error}") from None
             error.add_note(f"in process {self.rank} of {self.size}, on {socket.gethostname()}")
             return
-        raise ToldError(2 if isinstance(error, InputError) else 1) from None
+        raise ReportedElsewhereError(2 if isinstance(error, InputError) else 1) from None
 
 
 def is_launched() -> bool:
