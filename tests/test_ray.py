@@ -29,7 +29,7 @@ from trickbag.data import ImageSet
 from trickbag.data.tolerance import Flaw, Tolerance
 from trickbag.errors import DiskError, InputError
 from trickbag.lab import freeze
-from trickbag.recipe import Machine
+from trickbag.recipe import Data, Machine, validate
 from trickbag.records.chain import read_plan
 from trickbag.run.driver import run_study
 from trickbag.run.engines.engine import Ended
@@ -38,6 +38,7 @@ from trickbag.run.engines.on_ray.images import pack, unpack
 from trickbag.run.engines.on_ray.trouble import trouble_of
 from trickbag.run.execute import execute
 from trickbag.run.state import State
+from trickbag.train import open_data
 
 # Ray stays on the loopback interface then; read when it is first imported, here and by drivers of their own.
 ENVIRONMENT = {
@@ -201,14 +202,15 @@ def test_a_run_on_two_devices_of_a_node_has_the_numbers_of_two_devices_here(
 
     Only a node with two CPUs can take it. On the way one of its processes is killed, once.
     """
-    own, out = own_images(tmp_path, machine.model_copy(update={"devices": 2}), epochs=2)
+    own, out = own_images(tmp_path, machine.model_copy(update={"devices": 2}), epochs=12)
     plan = read_plan(out).plan()
     only = plan.runs[0]
     assert execute(out, plan, only, own, lambda: False)
     quiet = numbers_of(out, only)
     shutil.rmtree(out / "runs")
     pretend(out, plan.runs[1:])
-    remove_images(own)
+    open_data(validate(Data, plan.arm(only.workload, only.arm).recipe["data"], "data"), own, out)
+    remove_images(own)  # this process keeps what it has opened
     node = cluster.add_node(**{**cluster.sizes, "num_cpus": 2})
     killed: list[int] = []
 
