@@ -151,13 +151,13 @@ def test_images_of_ones_own_and_a_lost_node_change_no_number(
 
     One node is killed while both are at work. No retries are granted: a lost node is no fault of its run.
     """
-    own, out = own_images(tmp_path, machine, epochs=6)
+    own, out = own_images(tmp_path, machine, epochs=12)
     quiet = expected(out, own)
     remove_images(own)
     second = two_nodes(cluster)
 
     def kill(state: State) -> None:
-        early = [r for r in state.running if r.row and r.row.epoch <= 3]
+        early = [r for r in state.running if r.row and r.row.epoch <= 10]
         if second in cluster.worker_nodes and len(early) == 2:
             cluster.remove_node(second, allow_graceful=False)
 
