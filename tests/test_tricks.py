@@ -205,6 +205,7 @@ def test_the_paper_baseline_holds_the_papers_settings() -> None:
         "data.validation": 0.04, "data.split_seed": 0, "data.limit": None, "data.digest": None,
         "model.name": "resnet50", "model.init": "xavier",
         "budget.epochs": 120, "budget.batch_size": 256, "budget.evaluate": "every_epoch",
+        "budget.batch_norm_images": None,
         "optimizer.name": "nag", "optimizer.lr": 0.1, "optimizer.reference_batch": 256,
         "optimizer.momentum": 0.9, "optimizer.weight_decay": 1e-4, "optimizer.decay": "all",
         "schedule.name": "step", "schedule.warmup": "0st", "schedule.gamma": 0.1,

@@ -16,7 +16,7 @@ from trickbag.records.run import CHECKPOINT, CORRECT, SEALED, WEIGHTS, RunRecord
 from trickbag.run.distributed.devices import shares
 from trickbag.run.distributed.team import ReportedElsewhereError, Team
 from trickbag.run.finish import close_run, record_of
-from trickbag.run.locks import study_lock
+from trickbag.run.locks import LOCK, study_lock
 from trickbag.train import Resolved, Watch, build_session, resolve, train
 
 
@@ -135,10 +135,19 @@ def _begin(out: Path, planned: PlannedRun, lock: ExitStack) -> RunRecord | None:
     """Hold the folder, unless it has the finished run, which is returned; InputError where another process holds it."""
     existing = _existing(out, planned)
     if existing is None:
+        if not out.exists():
+            lock.callback(_remove_unused, out)
         out.mkdir(parents=True, exist_ok=True)
         lock.enter_context(study_lock(out))
         existing = _existing(out, planned)  # another process may have finished it meanwhile
     return existing
+
+
+def _remove_unused(out: Path) -> None:
+    """Remove a folder that nothing but the lock was written into, as where the network cannot be built."""
+    if [path.name for path in out.iterdir()] == [LOCK]:
+        (out / LOCK).unlink()
+        out.rmdir()
 
 
 def _existing(out: Path, planned: PlannedRun) -> RunRecord | None:
