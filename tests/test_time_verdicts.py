@@ -16,6 +16,9 @@ from trickbag.records.timing import Lap, Startup, TimingFile, load_warning, read
 TOTAL = 1000  # steps of a whole run
 
 
+RECIPE = {"data": {"name": "d"}, "model": {"name": "m"}, "budget": {"epochs": 4}}
+
+
 def make_plan(arms: list[str], fingerprints: Mapping[str, str] | None = None) -> Plan:
     """Arms against the baseline; each fingerprint is the arm's name unless told otherwise."""
     known = {name: name for name in ["baseline", *arms]} | dict(fingerprints or {})
@@ -24,7 +27,7 @@ def make_plan(arms: list[str], fingerprints: Mapping[str, str] | None = None) ->
         workloads=(Workload(name="w", data_digest="", classes=("a", "b"), train_images=9, test_images=0,
                             validation_ids=(0, 1)),),
         arms=tuple(Arm(name=name, workload="w", tricks=(), fingerprint=own, diff={},
-                       recipe={"data": {"name": "d"}, "model": {"name": "m"}, "budget": {"epochs": 4}}) for name, own in known.items()),
+                       recipe=RECIPE) for name, own in known.items()),
         comparisons=tuple(Comparison(workload="w", arm=name, comparison="baseline") for name in arms),
         phases=(Phase(name="confirm"),),
         judgement=Judgement(margin=0.5),
