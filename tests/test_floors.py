@@ -10,7 +10,7 @@ import trickbag
 
 PACKAGE = Path(__file__).parent.parent / "trickbag"
 FLOORS = [
-    {"errors", "recipe", "rng", "stats"},
+    {"errors", "flock", "recipe", "rng", "stats"},
     {"data", "models", "optim", "schedule", "losses", "mixing", "averaging", "records"},
     {"tricks", "train"},
     {"study", "run", "analyze"},

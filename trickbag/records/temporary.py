@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from trickbag.records.flock import take
+from trickbag.flock import take
 
 _RANDOM = r"\.[a-z0-9_]{8}"  # as the standard library draws it
 

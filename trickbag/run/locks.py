@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TextIO
 
 from trickbag.errors import InputError
+from trickbag.flock import take
 from trickbag.records.files import writing
-from trickbag.records.flock import take
 from trickbag.run.holder import (
     Holder,
     heartbeat,

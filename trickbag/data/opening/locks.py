@@ -1,6 +1,5 @@
 """Locks between processes. They end with their process, however it ends; some file systems know none."""
 
-import errno
 import fcntl
 import os
 import time
@@ -9,7 +8,8 @@ from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
 
-_LOCKLESS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}  # as on some clusters
+from trickbag.flock import take
+
 _POLL = 0.2  # seconds between two looks at another process
 
 
@@ -18,7 +18,7 @@ def claimed(folder: Path) -> Iterator[bool]:
     """A lock on a folder; whether it is ours, which it is not where there are no locks."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield _take(handle) is True
+        yield take(handle) is True
     finally:
         os.close(handle)
 
@@ -33,7 +33,7 @@ def alone(place: Path, waiting: Callable[[], None]) -> Iterator[None]:
     path = place.with_name(f".{place.name}.lock")
     while True:
         with path.open("ab") as file:
-            while _take(file.fileno()) is False:
+            while take(file.fileno()) is False:
                 waiting()
                 time.sleep(_POLL)
             if not _is_at(file, path):  # who had it has finished, and removed it
@@ -45,19 +45,6 @@ def alone(place: Path, waiting: Callable[[], None]) -> Iterator[None]:
                 with suppress(OSError):  # said, since a child that was forked meanwhile holds the file too
                     fcntl.flock(file, fcntl.LOCK_UN)
             return
-
-
-def _take(handle: int) -> bool | None:
-    """Lock an open file, if that is possible at once; None where there are no locks."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _LOCKLESS:
-            raise
-        return None
-    return True
 
 
 def _is_at(file: BufferedWriter, path: Path) -> bool:
