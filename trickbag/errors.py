@@ -14,15 +14,19 @@ class InputError(ValueError):
         super().__init__(_one_line(message))
 
 
-class DiskError(OSError):
-    """A file that must be kept cannot be written. The command line prints the message and exits with code 1.
+class HaltedError(Exception):
+    """A study, or a run, cannot go on for now. The command line prints the message and exits with code 1."""
+
+    def __init__(self, message: str) -> None:
+        """Say what is in the way, and what would help."""
+        super().__init__(_one_line(message))
+
+
+class DiskError(HaltedError, OSError):
+    """A file that must be kept cannot be written.
 
     Whatever is running stops: nothing that follows could be kept either. What was written before stays whole.
     """
-
-    def __init__(self, message: str) -> None:
-        """Say what the disk has against it, and what would help."""
-        super().__init__(_one_line(message))
 
 
 def _one_line(message: str) -> str:

@@ -14,7 +14,7 @@ import typer
 
 from trickbag.cli import catalogue, info, plan, prepare, stages, timing, train, verify
 from trickbag.cli.console import say
-from trickbag.errors import DiskError, InputError
+from trickbag.errors import HaltedError, InputError
 
 P = ParamSpec("P")
 PATIENCE = 2.0  # seconds that a thread has to end in, once all was stopped
@@ -40,7 +40,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             say(f"trickbag: {error}", sys.stderr)
             raise typer.Exit(2) from None
-        except DiskError as error:
+        except HaltedError as error:
             say(f"trickbag: {error}", sys.stderr)
             raise typer.Exit(1) from None
         except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from trickbag.data.threads import available_cores
-from trickbag.errors import DiskError, InputError
+from trickbag.errors import HaltedError, InputError
 from trickbag.recipe import Machine
 from trickbag.records.chain import read_plan
 from trickbag.records.files import write_whole
@@ -28,8 +28,8 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     """Run what the plan in `folder` still lacks; finished runs are never repeated.
 
     No run is started once the hours of the study's cap are used up; `stopped` of what is returned then says so.
-    Raises InputError where the folder is in use or the machine is not the planned one, DiskError where the disk
-    refuses what must be kept. KeyboardInterrupt leaves every run under way with a checkpoint.
+    Raises InputError where the folder is in use or the machine is not the planned one, HaltedError where the
+    study cannot go on for now, as with a full disk. KeyboardInterrupt leaves every run under way with a checkpoint.
     """
     plan = read_plan(folder).plan()
     machine = as_planned(plan, machine)
@@ -121,7 +121,7 @@ def _drive(
         for each in ended:
             submitted.discard(each.run_id)
             if each.halts:
-                raise DiskError(each.trouble)
+                raise HaltedError(each.trouble)
             if each.trouble:
                 _tidy_up(tracker, [each.run_id])
             if each.trouble and not each.blameless:

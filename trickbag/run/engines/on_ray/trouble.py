@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from trickbag.errors import DiskError, InputError
+from trickbag.errors import DiskError, HaltedError, InputError
 from trickbag.run.distributed.ranks import ProcessDiedError
 from trickbag.run.engines.engine import Ended
 
@@ -22,7 +22,7 @@ class VersionError(NodeError):
     """A node has other versions than the driver, so that numbers might differ."""
 
 
-class ClusterLostError(DiskError):
+class ClusterLostError(HaltedError):
     """The cluster does not answer any more. The command line prints the message and exits with code 1."""
 
 
