@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from scipy.stats import ks_2samp
 from torchvision.transforms import RandomResizedCrop as Reference
 from torchvision.transforms import functional as reference
 
 from trickbag.data import ImageSet, MemoryStore, StreamStore, channel_statistics
-from trickbag.data.decoding.resize import write_mirrored
+from trickbag.data.decoding.resize import write_mirrored, write_resized
 from trickbag.data.encoded import Files, Labelled, Names, Source, no_images
 from trickbag.data.index import survey
 from trickbag.data.sample import Flip, RandomResizedCrop
@@ -185,6 +186,18 @@ def test_a_mirrored_image_is_numpys_for_any_number_of_threads(threads):
                 np.testing.assert_array_equal(out, image[:, ::-1])
     finally:
         torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 9), (64, 64), (300, 200)])
+def test_an_image_written_in_another_size_is_what_torch_interpolates(size):
+    """The expected value is from torch's public function, on the same bytes as a plain [1, 3, H, W]."""
+    pixels = RANDOM.integers(0, 256, (*size, 3), dtype=np.uint8)
+    for image in (pixels, pixels[size[0] // 3 :, : 1 + size[1] // 2]):
+        out = np.zeros((64, 64, 3), np.uint8)
+        write_resized(image, out)
+        plain = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
+        expected = F.interpolate(plain, (64, 64), mode="bilinear", antialias=True)
+        np.testing.assert_array_equal(out, expected[0].permute(1, 2, 0).numpy())
 
 
 def test_images_lie_as_in_memory_where_operations_follow(originals):

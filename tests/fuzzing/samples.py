@@ -15,11 +15,13 @@ from PIL import Image
 from test_data_fashion_mnist import small_files
 from test_data_tiny_imagenet import official_files, write_zip
 
+from trickbag.data.decoding.jpeg import with_borders
 from trickbag.data.prepare import Request, prepare
 
 FORMATS: Mapping[str, tuple[str, str, dict[str, Any]]] = {  # name -> mode, format, options of PIL's save
     "baseline.jpg": ("RGB", "JPEG", {"quality": 90}),
     "subsampled.jpg": ("RGB", "JPEG", {"subsampling": 2, "restart_marker_rows": 1}),
+    "blocks.jpg": ("RGB", "JPEG", {"subsampling": 2, "restart_marker_blocks": 1}),
     "progressive.jpg": ("RGB", "JPEG", {"progressive": True, "quality": 60}),
     "grey.jpg": ("L", "JPEG", {}),
     "cmyk.jpg": ("CMYK", "JPEG", {}),
@@ -49,6 +51,7 @@ class Sample:
 def images(shared: Path | None) -> dict[str, bytes]:
     """Encoded images of all formats; real ones among them where there are some."""
     found = {name: _image(*how) for name, how in FORMATS.items()}
+    found["borders.jpg"] = with_borders(found["blocks.jpg"])
     found["turned.jpg"] = _image("RGB", "JPEG", {"exif": _turned()})
     if shared:
         real = sorted((shared / "imagenet-samples").rglob("*.JPEG"), key=lambda path: path.stat().st_size)

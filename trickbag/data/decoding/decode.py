@@ -69,16 +69,16 @@ def _cropped(pixels: Pixels, top: int, left: int, height: int, width: int) -> Pi
 def _by_simplejpeg(data: bytes, box: Box | None, upright: bool) -> Part | None:
     """The pixels of a JPEG, the same as PIL's in less time; None for what PIL has to decide."""
     try:
+        orientation = header(data)[1] if upright else 1
+        cut = cutout(data, box) if box and orientation == 1 else None
+        if box and cut:
+            _check(*cut.size, data)
+            pixels = simplejpeg.decode_jpeg(cut.data, "RGB", strict=cut.whole)
+            return Part(_cropped(pixels, box[0] - cut.top, box[1] - cut.left, *box[2:]), cut.size)
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         _check(height, width, data)
         if colours not in ("YCbCr", "RGB", "Gray"):  # PIL has a formula of its own for CMYK
             return None
-        orientation = header(data)[1] if upright else 1
-        cut = cutout(data, box) if box and orientation == 1 else None
-        if box and cut:
-            pixels = simplejpeg.decode_jpeg(cut.data, "RGB", strict=cut.whole)
-            place = box[0] - cut.top, box[1] - cut.left
-            return Part(_cropped(pixels, *place, *box[2:]), (height, width))
         return _inside(turned(simplejpeg.decode_jpeg(data, "RGB"), orientation), box)
     except ValueError as error:
         if isinstance(error, _TooMuchError):

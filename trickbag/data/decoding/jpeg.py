@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 _END = b"\xff\xd9"  # the marker that every whole file ends with
 _SEQUENTIAL = (0xC0, 0xC1)  # baseline and extended frames: the rows lie one behind the other
+_COLOURS = (1, 3)  # components: grey, or three colours
 _SCAN, _INTERVAL, _RESTARTS = 0xDA, 0xDD, bytes(range(0xD0, 0xD8))
 _APPLICATION, _OURS, _KEPT_AS = (
     0xEF,
@@ -30,6 +31,7 @@ class Cutout(NamedTuple):
     data: bytearray
     top: int  # the place of its first pixel in the whole image
     left: int
+    size: tuple[int, int]  # height and width of the whole image
     whole: bool  # whether nothing follows that its header does not speak of, so that a decoder has nothing to warn of
 
 
@@ -62,7 +64,8 @@ def cutout(data: bytes, box: Box) -> Cutout | None:
     rows = top + height + _ROWS
     if rows + _BLOCKS > head.height:
         return None
-    return Cutout(bytearray(_resized(data, head, rows, head.width) + data[head.scan :]), 0, 0, False)
+    parts = _resized(data, head, rows, head.width), memoryview(data)[head.scan :]
+    return Cutout(bytearray().join(parts), 0, 0, (head.height, head.width), False)
 
 
 def _pieces(data: bytes, head: _Head, box: Box) -> Cutout | None:
@@ -74,18 +77,20 @@ def _pieces(data: bytes, head: _Head, box: Box) -> Cutout | None:
     borders = None if (last - first, end - begin) == grid else _borders(data, head, grid[0] * grid[1])
     if borders is None:
         return None
-    starts = borders[:-1].reshape(grid)[first:last, begin]
+    starts = borders[:-1].reshape(grid)[first:last, begin].tolist()
     ends = borders[1:].reshape(grid)[first:last, begin:end]
     size = min(head.height, last * high) - first * high, min(head.width, end * wide) - begin * wide
-    parts, moved, at, scan = [_resized(data, head, *size)], [], head.scan, head.scan
-    for start, stop in zip(starts.tolist(), ends[:, -1].tolist(), strict=True):
-        parts.append(data[scan + start : scan + stop])
-        moved.append([at - start - 1])
+    begins, encoded = _resized(data, head, *size), memoryview(data)[head.scan :]
+    parts: list[bytes | memoryview] = [begins]
+    moved, at = [], len(begins) - 1
+    for start, stop in zip(starts, ends[:, -1].tolist(), strict=True):
+        parts.append(encoded[start:stop])
+        moved.append(at - start)
         at += stop - start
-    cut = bytearray(b"".join(parts))
+    cut = bytearray().join(parts)
     codes = np.frombuffer(_numbered(ends.size), np.uint8)
-    np.frombuffer(cut, np.uint8).put((ends + np.array(moved)).ravel(), codes, mode="clip")
-    return Cutout(cut, first * high, begin * wide, True)
+    np.frombuffer(cut, np.uint8).put(ends + np.array(moved)[:, None], codes, mode="clip")
+    return Cutout(cut, first * high, begin * wide, (head.height, head.width), True)
 
 
 def _span(start: int, end: int, side: int, count: int) -> tuple[int, int]:
@@ -98,10 +103,10 @@ def _borders(data: bytes, head: _Head, count: int) -> NDArray[np.integer] | None
 
     None where they are not so many, or where there is no such marker behind each.
     """
-    encoded = np.frombuffer(data, np.uint8)[head.scan :]
+    encoded = np.frombuffer(data, np.uint8, offset=head.scan)
     if head.borders:
-        told = data[head.borders]
-        borders = np.frombuffer(told[: len(told) // 2 * 2], _KEPT_AS)
+        told = (head.borders.stop - head.borders.start) // 2
+        borders = np.frombuffer(data, _KEPT_AS, told, head.borders.start)
     else:
         markers = (encoded[:-1] == 0xFF) & (encoded[1:] != 0)  # before a 0, 0xFF is none
         borders = np.append(0, markers.nonzero()[0] + 2)
@@ -142,7 +147,7 @@ def _head(data: bytes) -> _Head | None:
     """The head of a file with a sequential frame whose components all lie in one scan; None for other files."""
     at, frame, interval, borders = 2, None, 0, None
     while at + 10 <= len(data) and data[at] == 0xFF:
-        _, marker, length = _SEGMENT.unpack_from(data, at)
+        marker, length = data[at + 1], data[at + 2] << 8 | data[at + 3]
         if marker in _SEQUENTIAL:
             frame = at
         elif marker == _INTERVAL:
@@ -150,9 +155,9 @@ def _head(data: bytes) -> _Head | None:
         elif marker == _APPLICATION and data.startswith(_OURS, at + 4):
             borders = slice(at + 4 + len(_OURS), at + 2 + length)
         elif marker == _SCAN:
-            if frame is None or data[at + 4] != data[frame + 9]:
+            if frame is None or data[frame + 9] not in _COLOURS or data[at + 4] != data[frame + 9]:
                 return None
-            height, width = (int.from_bytes(data[frame + i : frame + i + 2], "big") for i in (5, 7))
+            height, width = data[frame + 5] << 8 | data[frame + 6], data[frame + 7] << 8 | data[frame + 8]
             return _Head(frame, height, width, _block(data, frame), interval, at + 2 + length, borders)
         at += 2 + length
     return None

@@ -2,27 +2,41 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
 from trickbag.data.decoding.decode import Pixels
 
 _WASTE = 4  # times the pixels that are kept, at most, are resized by torch
+_INTERPOLATE = torch.ops.aten._upsample_bilinear2d_aa.out
 _GRAIN = 32_768  # bytes, from which torch shares an operation among its threads
 
 
 def resized(pixels: Pixels, height: int, width: int) -> Pixels:
-    """The image [H, W, 3] in another size, by torch's own kernel for bytes, which runs in the calling thread.
-
-    It is 3 to 4 times as fast as PIL's, from whose pixels a few differ by one, given what it wants: an image in
-    one piece whose channels lie side by side, under strides that say so.
-    """
+    """The image [H, W, 3] in another size: itself where it has that, and by `write_resized` where not."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    image = torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
-    out = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
-    made: Pixels = out.numpy()[0].transpose(1, 2, 0)  # numpy's views take half the time of torch's
-    return made
+    out = np.empty((height, width, 3), np.uint8)
+    write_resized(pixels, out)
+    return out
+
+
+def write_resized(pixels: Pixels, out: Pixels) -> None:
+    """Write the image [H, W, 3] into `out`, in its size, by torch's own kernel for bytes, in the calling thread.
+
+    It is 3 to 4 times as fast as PIL's, from whose pixels a few differ by one, given what it wants: an image in
+    one piece whose channels lie side by side, under strides that say so. `F.interpolate` calls this operator and
+    takes no place to write to, which costs a quarter more.
+    """
+    if pixels.shape == out.shape:
+        out[...] = pixels
+    else:
+        _INTERPOLATE(_image(pixels), out.shape[:2], False, None, None, out=_image(out))
+
+
+def _image(pixels: Pixels) -> Tensor:
+    """Pixels [H, W, 3] as torch wants an image, [1, 3, H, W] with the channels last; shared where in one piece."""
+    return torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
 
 
 def fitted(pixels: Pixels, height: int, width: int) -> Pixels:
@@ -55,7 +69,6 @@ def write_mirrored(pixels: Pixels, out: Pixels) -> None:
 
     Piece by piece where torch may use several threads: they would be as many for each thread that calls this.
     """
-    image = torch.from_numpy(np.ascontiguousarray(pixels))
-    rows = len(image) if torch.get_num_threads() == 1 else max(1, (_GRAIN - 1) // image[0].numel())
-    for at in range(0, len(image), rows):
-        out[at : at + rows] = image[at : at + rows].flip(1).numpy()
+    rows = len(pixels) if torch.get_num_threads() == 1 else max(1, (_GRAIN - 1) // pixels[0].nbytes)
+    for at in range(0, len(pixels), rows):
+        out[at : at + rows] = torch.from_numpy(pixels[at : at + rows]).flip(1).numpy()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trickbag.data.decoding.decode import Pixels
-from trickbag.data.decoding.resize import resized, write_mirrored
+from trickbag.data.decoding.resize import resized, write_mirrored, write_resized
 from trickbag.data.sample import SampleOperation
 from trickbag.data.sample.geometry import Flip
 from trickbag.data.sample.resized_crop import RandomResizedCrop
@@ -129,15 +129,14 @@ def crops(
     numbers = ids.tolist()
 
     def write(j: int, out: NDArray[np.uint8]) -> None:
-        pixels = resized(images.box(numbers[j], *boxes[j]), height, width)
-        _put(pixels, out, mirror is not None and mirror[j])
+        _put(images.box(numbers[j], *boxes[j]), out, mirror is not None and mirror[j])
 
     return Job(ids, write)
 
 
 def _put(pixels: Pixels, out: Pixels, mirrored: bool) -> None:
-    """Write an image [H, W, 3] to its place in a batch, mirrored or as it is."""
+    """Write an image [H, W, 3] to its place in a batch, in the size that this has, mirrored or as it is."""
     if mirrored:
-        write_mirrored(pixels, out)
+        write_mirrored(resized(pixels, *out.shape[:2]), out)
     else:
-        out[...] = pixels
+        write_resized(pixels, out)
