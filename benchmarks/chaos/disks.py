@@ -41,6 +41,7 @@ def freeze(
         with _mounted(trial.folder.parent, "-o", "loop,errors=remount-ro", str(image)):
             if turn == 0:
                 shutil.copytree(planned, trial.folder)
+                _call("sync", "--file-system", str(trial.folder))  # as what trickbag writes is
             command = trial.start()
             if turn == times:
                 trial.finish()
@@ -50,7 +51,9 @@ def freeze(
             trial.note()  # now, not after the error, when memory shows what the disk may not hold
             if command.wait(moments.uniform(0, longest)):
                 _break(trial.folder.parent)
-                hits.append(("file system read-only", _ending(trial, command.end())))
+                code = command.end()  # 0: all had just been written, which the next command will find
+                ending = _ending(trial, code) if code else "exit code 0, at the very end"
+                hits.append(("file system read-only", ending))
             command.end()
         _call("e2fsck", "-fy", str(image), codes=(0, 1))
 

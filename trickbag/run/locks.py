@@ -37,10 +37,12 @@ def study_lock(folder: Path) -> Iterator[Callable[[], None]]:
     """Hold the folder of a study, or of a single run, alone; InputError where another process does, here or elsewhere.
 
     Yields what raises InputError once another host's process has taken over, as it may where this one was suspended
-    for so long that it seemed dead.
+    for so long that it seemed dead. Raises DiskError where the disk refuses.
     """
     path, me = folder / LOCK, this_process()
-    with open_file(path, os.O_RDWR | os.O_CREAT) as file:
+    with writing(path):
+        opened = open_file(path, os.O_RDWR | os.O_CREAT)
+    with opened as file:
         taken = _taken(file.fileno())
         if taken is False or lives(path, anywhere=taken is None):
             raise _refusal(folder)
