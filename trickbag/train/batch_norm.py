@@ -36,10 +36,10 @@ def synchronise_statistics(model: nn.Module, world: World, device: torch.device)
                 "budget.batch_norm_images, for statistics of each device alone"
             )
         if device.type == "cuda":
-            layer.__class__ = CudaSynchronisedNorm
+            layer.__class__ = _uncompiled(CudaSynchronisedNorm)
             layer.process_group = None  # type: ignore[assignment]
         else:
-            layer.__class__ = _mixed(SynchronisedNorm, type(layer))  # type: ignore[arg-type]
+            layer.__class__ = _uncompiled(SynchronisedNorm, type(layer))  # type: ignore[arg-type]
             layer.world = world  # type: ignore[assignment]
 
 
@@ -83,7 +83,6 @@ class SynchronisedNorm(_BatchNorm):
 
     world: World
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # it exchanges in the midst of a graph
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, …], normalised in training by the mean and variance of all processes' x together."""
         if not self.training:
@@ -117,7 +116,6 @@ class SynchronisedNorm(_BatchNorm):
 class CudaSynchronisedNorm(nn.SyncBatchNorm):
     """torch's synchronised batch normalisation, and what timm's layers do after it."""
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, …], normalised in training by the mean and variance of all processes' x together."""
         return _after(self, super().forward(x))
@@ -147,6 +145,16 @@ def _layers(model: nn.Module) -> list[_BatchNorm]:
 def _mixed(change: type[_BatchNorm], kind: type[_BatchNorm]) -> type[_BatchNorm]:
     """The class `kind` with the behaviour of `change`; there is one, so that compiled code is shared."""
     return type(f"{change.__name__}{kind.__name__}", (change, kind), {})
+
+
+@cache
+def _uncompiled(change: type[_BatchNorm], *kinds: type[_BatchNorm]) -> type[_BatchNorm]:
+    """Likewise, but never in a compiled graph, in whose midst it would exchange.
+
+    Said here and not where `change` is defined: torch's compiler, which every process would import, takes 2 seconds.
+    """
+    name = change.__name__ + "".join(kind.__name__ for kind in kinds)
+    return type(name, (change, *kinds), {"forward": torch.compiler.disable(change.forward)})  # type: ignore[no-untyped-call]
 
 
 def _rate(layer: _BatchNorm) -> float:
