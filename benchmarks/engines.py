@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--engines", nargs="+", default=list(LIMITS), choices=list(LIMITS))
     parser.add_argument("--arms", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=4, help="sized so that a run takes about a second")
+    parser.add_argument("--epochs", type=int, default=3, help="sized so that a run takes about a second")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=RESULTS / "engines.json")
     asked = parser.parse_args()

@@ -13,7 +13,9 @@ def say_where(connection: Connection, word: str) -> None:
     connection.send((word, os.getpid(), os.environ["OMP_NUM_THREADS"]))
 
 
-def test_one_that_died_while_it_waited_is_replaced_and_the_next_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_died_while_it_waited_is_replaced_and_the_next_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(warm_workers, "_ready", [])  # other tests may have started some
     environment = warm_workers.pool_sizes(3)
     warm_workers.start_warm(2, environment)
