@@ -193,7 +193,7 @@ def test_an_image_written_in_another_size_is_what_torch_interpolates(size):
     """The expected value is from torch's public function, on the same bytes as a plain [1, 3, H, W]."""
     pixels = RANDOM.integers(0, 256, (*size, 3), dtype=np.uint8)
     for image in (pixels, pixels[size[0] // 3 :, : 1 + size[1] // 2]):
-        out = np.zeros((64, 64, 3), np.uint8)
+        out = np.zeros((64, 128, 3), np.uint8)[:, ::2]  # a place of any layout
         write_resized(image, out)
         plain = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
         expected = F.interpolate(plain, (64, 64), mode="bilinear", antialias=True)

@@ -104,8 +104,10 @@ def advance(folder: Path) -> bool:
     """
     with study_lock(folder):
         plan = read_plan(folder).plan()
-        records = _records(folder, plan) if plan.later else {}
-        if not plan.later or len(records) < len(plan.runs):
+        if not plan.later:
+            return False
+        records = _records(folder, plan)
+        if len(records) < len(plan.runs):
             return False
         body = next_phase(plan, records)
         if body is not None:

@@ -26,17 +26,18 @@ def write_resized(pixels: Pixels, out: Pixels) -> None:
 
     It is 3 to 4 times as fast as PIL's, from whose pixels a few differ by one, given what it wants: an image in
     one piece whose channels lie side by side, under strides that say so. `F.interpolate` calls this operator and
-    takes no place to write to, which costs a quarter more.
+    takes no place to write to: another copy of each image.
     """
     if pixels.shape == out.shape:
         out[...] = pixels
     else:
-        _INTERPOLATE(_image(pixels), out.shape[:2], False, None, None, out=_image(out))
+        image = _channels_last(np.ascontiguousarray(pixels))
+        _INTERPOLATE(image, out.shape[:2], False, None, None, out=_channels_last(out))
 
 
-def _image(pixels: Pixels) -> Tensor:
-    """Pixels [H, W, 3] as torch wants an image, [1, 3, H, W] with the channels last; shared where in one piece."""
-    return torch.from_numpy(np.ascontiguousarray(pixels))[None].permute(0, 3, 1, 2)
+def _channels_last(pixels: Pixels) -> Tensor:
+    """Pixels [H, W, 3] as torch sees an image, [1, 3, H, W]; the memory is shared."""
+    return torch.from_numpy(pixels)[None].permute(0, 3, 1, 2)
 
 
 def fitted(pixels: Pixels, height: int, width: int) -> Pixels:

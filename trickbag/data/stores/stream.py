@@ -100,7 +100,7 @@ class StreamStore:
         if self.cut is None:
             return centres(self.images, ids, height, width, mirror)
         boxes = self.cut.boxes(draws, *self.images.sizes(ids).unbind(1)).tolist()
-        return crops(self.images, ids, boxes, height, width, mirror)
+        return crops(self.images, ids, boxes, mirror)
 
 
 def centres(
@@ -121,11 +121,9 @@ def crops(
     images: EncodedImages,
     ids: Tensor,
     boxes: Sequence[tuple[int, int, int, int]],
-    height: int,
-    width: int,
     mirror: Sequence[bool] | None = None,
 ) -> Job:
-    """A box (top, left, height, width) of each image in `ids`, resized, some of them mirrored."""
+    """A box (top, left, height, width) of each image in `ids`, in the size of the batch, some of them mirrored."""
     numbers = ids.tolist()
 
     def write(j: int, out: NDArray[np.uint8]) -> None:
