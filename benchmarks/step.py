@@ -1,17 +1,18 @@
 """What trickbag's step costs over a bare hand-written loop: `make bench`, or `python -m benchmarks.step`.
 
 Both train the same network on the same batches with the same augmentation, precision and threads, in turns of
-a few steps within one process, so that whatever else the machine does meets both. Writes a JSON with every
-turn's time.
+a few steps within one process, so that whatever else the machine does meets both. On a GPU (`--device cuda`)
+there are other cases, each in several precisions. Writes a JSON with every turn's time.
 """
 
 import argparse
 import json
 import platform
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -57,9 +58,11 @@ def ours(run: Session) -> Callable[[int], None]:
 
 def bare(run: Session) -> Callable[[int], None]:
     """`count` steps of a loop that a person would write by hand, with the same operations."""
-    model, optimizer, store, streams = run.model, run.optimizer, run.store, Streams(1)
+    model, optimizer, store, streams = run.forward, run.optimizer, run.store, Streams(1)
     assert isinstance(store, MemoryStore)
-    order = epoch_order(run, 0)
+    scaler = torch.amp.GradScaler(run.device.type, enabled=run.scaler is not None)
+    layout = torch.channels_last if run.recipe.precision.channels_last else torch.contiguous_format
+    order = epoch_order(run, 0).to(run.device)
 
     def turn(count: int) -> None:
         for i in range(count):
@@ -68,67 +71,119 @@ def bare(run: Session) -> Callable[[int], None]:
             draws = streams.images(0, ids)
             for augment in run.sample:
                 x = augment(x, draws)
-            x = (x.float() - store.mean) / store.sd
-            loss = F.cross_entropy(model(x), y)
+            x = ((x.float() - store.mean) / store.sd).contiguous(memory_format=layout)
+            with run.autocast:
+                loss = F.cross_entropy(model(x), y)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            scaler.step(optimizer)
+            scaler.update()
 
     return turn
 
 
-CASES: dict[str, tuple[str, dict[str, object], int, int]] = {
-    "small": ("digits_baseline", {"model.channels": [8, 8, 8]}, 1, 8),
-    "resnet20": ("cifar10_baseline", {}, 3, 32),
+@dataclass(frozen=True)
+class Case:
+    """A recipe, what is changed of it, and the images."""
+
+    recipe: str
+    patch: Mapping[str, object]
+    channels: int
+    side: int
+    precisions: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: {"fp32": {}})
+
+
+TF32: dict[str, object] = {"precision.tf32": True}
+BF16: dict[str, object] = {"precision.dtype": "bf16"}
+LAST: dict[str, object] = {"precision.channels_last": True}
+PRECISIONS: dict[str, dict[str, object]] = {
+    "fp32": {},
+    "tf32": TF32,
+    "tf32, channels last": {**TF32, **LAST},
+    "bf16": BF16,
+    "bf16, channels last": {**BF16, **LAST},
+    "fp16, channels last": {"precision.dtype": "fp16", **LAST},
+    "bf16, channels last, compiled": {**BF16, **LAST, "precision.compile": True},
+}
+HALF = ("bf16, channels last", "fp16, channels last")
+CASES = {
+    "cpu": {
+        "small": Case("digits_baseline", {"model.channels": [8, 8, 8]}, 1, 8),
+        "resnet20": Case("cifar10_baseline", {}, 3, 32),
+    },
+    "cuda": {
+        "resnet18, small images": Case("cifar10_resnet18", {"budget.batch_size": 512}, 3, 32, PRECISIONS),
+        "resnet18, small images, batch 128": Case(
+            "cifar10_resnet18", {}, 3, 32, {name: PRECISIONS[name] for name in ("tf32, channels last", *HALF)}
+        ),
+        "resnet50": Case(
+            "imagenet_paper_baseline", {"sample": {"flip": {}}, "data.crop": None}, 3, 224, PRECISIONS
+        ),
+    },
 }
 
 
-def measure(case: str, turns: int, steps: int, machine: Machine) -> dict[str, Any]:
+def measure(recipe: Recipe, images: ImageSet, turns: int, seconds: float, machine: Machine) -> dict[str, Any]:
     """Milliseconds per step of both, in interleaved turns; the order within a pair alternates."""
-    name, patch, channels, side = CASES[case]
-    recipe, images = apply(load_recipe(name), patch), synthetic(channels, side)
-    runs = {"ours": ours(session(recipe, images, machine)), "bare": bare(session(recipe, images, machine))}
+    run = session(recipe, images, machine)
+    loops = {"ours": ours(run), "bare": bare(session(recipe, images, machine))}
     times: dict[str, list[float]] = {"ours": [], "bare": []}
+    for loop in loops.values():  # compiles, chooses kernels
+        loop(3)
+    started = run.clock.now()
+    loops["bare"](2)
+    steps = max(2, ceil(2 * seconds / (run.clock.now() - started)))
     for turn in range(turns + 1):
         for which in ("ours", "bare") if turn % 2 else ("bare", "ours"):
-            started = perf_counter()
-            runs[which](steps)
+            started = run.clock.now()
+            loops[which](steps)
             if turn:  # the first turn warms up
-                times[which].append(1000 * (perf_counter() - started) / steps)
+                times[which].append(1000 * (run.clock.now() - started) / steps)
     extra = [a - b for a, b in zip(times["ours"], times["bare"], strict=True)]
+    bare_ms, batch = statistics.median(times["bare"]), recipe.budget.batch_size
     return {
-        "case": case,
-        "batch_size": recipe.budget.batch_size,
-        "bare_ms": statistics.median(times["bare"]),
+        "batch_size": batch,
+        "bare_ms": bare_ms,
         "ours_ms": statistics.median(times["ours"]),
         "extra_ms": statistics.median(extra),
-        "extra_percent": 100 * statistics.median(extra) / statistics.median(times["bare"]),
+        "extra_percent": 100 * statistics.median(extra) / bare_ms,
+        "images_per_second": 1000 * batch / statistics.median(times["ours"]),
+        "steps": steps,
         "turns": times,
     }
+
+
+def about(device: str) -> dict[str, Any]:
+    """Versions and machine."""
+    processor = platform.processor() or platform.machine()
+    name = torch.cuda.get_device_name() if device == "cuda" else processor
+    return {"torch": torch.__version__, "machine": name, "threads": torch.get_num_threads()}
 
 
 def main() -> None:
     """Measure every case and print a line each."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=list(CASES), default="cpu")
     parser.add_argument("--turns", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of a turn")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=RESULTS / "step.json")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results/step.json, or step_cuda.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    machine = Machine(device="cpu", threads=options.threads)
+    machine = Machine(device=options.device, threads=options.threads)
     results = []
-    for case, steps in (("small", 50), ("resnet20", 2)):
-        result = measure(case, options.turns, steps, machine)
-        results.append(result)
-        print("{case:>9}: bare {bare_ms:.2f} ms, ours {ours_ms:.2f} ms,".format(**result), end=" ")
-        print("extra {extra_ms:+.3f} ms ({extra_percent:+.1f} %)".format(**result))
-    about = {
-        "torch": torch.__version__,
-        "machine": platform.processor() or platform.machine(),
-        "threads": options.threads,
-    }
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps({**about, "results": results}, indent=1) + "\n")
+    for name, case in CASES[options.device].items():
+        images = synthetic(case.channels, case.side)
+        for precision, patch in case.precisions.items():
+            recipe = apply(load_recipe(case.recipe), {**case.patch, **patch})
+            found = measure(recipe, images, options.turns, options.seconds, machine)
+            results.append({"case": name, "precision": precision, **found})
+            print(f"{name}, {precision}: {found['images_per_second']:,.0f} images/s,", end=" ")
+            print("bare {bare_ms:.2f} ms, ours {ours_ms:.2f} ms,".format(**found), end=" ")
+            print("extra {extra_ms:+.3f} ms ({extra_percent:+.1f} %)".format(**found), flush=True)
+    out = options.out or RESULTS / ("step.json" if options.device == "cpu" else f"step_{options.device}.json")
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps({**about(options.device), "results": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -248,6 +248,7 @@ def mat(content):
         (meta_mat({"../../x": 1}), "is no wnid"),
         (meta_mat({"n01440764": 1}), "lists a class that data/meta.mat does not have: 4"),
     ],
+    ids=["text", "bomb", "no synsets", "numbers", "no children", "path", "missing class"],
 )
 def test_hostile_devkits_are_refused(tmp_path, meta, message):
     write_tree(tmp_path, devkit_files(meta=meta))
