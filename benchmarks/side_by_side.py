@@ -78,7 +78,8 @@ def main() -> None:
                 end="",
             )
             print(f", {row['over_one']:.2f} times one", flush=True)
-    asked.out.write_text(json.dumps({"case": CASE, **about(asked.device), "rows": rows}, indent=1) + "\n")
+            found = {"case": CASE, **about(asked.device), "rows": rows}  # as far as it is
+            asked.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
