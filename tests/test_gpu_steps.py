@@ -43,12 +43,13 @@ class Sent(TorchDispatchMode):
 
 def test_a_random_resized_crop_neither_reads_from_the_device_nor_sends_to_it():
     x, ids = torch.zeros(9, 3, 20, 16, dtype=torch.uint8, device=META), torch.arange(9, device=META)
+    with Sent() as some:
+        torch.tensor([1, 2], device=META)
+    if not some.count:
+        pytest.skip("this torch, as 2.11, does not show what is sent to the meta device")
     with Sent() as sent:
         y = RandomResizedCrop(12)(x, Streams(1).images(0, ids))
     assert (y.shape, y.device, sent.count) == ((9, 3, 12, 12), META, 0)
-    with sent:  # it does see what it looks for
-        torch.tensor([1, 2], device=META)
-    assert sent.count == 1
 
 
 @pytest.mark.parametrize("kind", ["streamed", "in memory"])

@@ -32,8 +32,9 @@ def test_one_that_died_while_it_waited_is_replaced_and_the_next_is_taken(
     assert os.environ.get("OMP_NUM_THREADS") != "3"  # ours is as it was
 
 
-def test_no_worker_imports_what_takes_seconds_and_few_runs_need() -> None:
-    """torch's compiler took two of five seconds; scipy belongs to the analysis."""
-    code = "import sys, trickbag.run.worker; print([m for m in ('torch._dynamo', 'scipy.stats') if m in sys.modules])"
+@pytest.mark.parametrize("module", ["trickbag.run.worker", "trickbag.lab"])
+def test_nothing_is_imported_that_takes_seconds_and_few_commands_need(module: str) -> None:
+    """torch's compiler took two of five seconds, scipy.stats one, which belongs to the analysis."""
+    code = f"import sys, {module}; print([m for m in ('torch._dynamo', 'scipy.stats') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"

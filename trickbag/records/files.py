@@ -149,12 +149,13 @@ def read_text(path: Path) -> str:
 def read_bytes(path: Path | str) -> bytes:
     """A regular file of no absurd size; ValueError for anything else, which might never end."""
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is not waited for
-    about = os.fstat(number)
-    if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+    try:
+        about = os.fstat(number)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+            raise ValueError(f"a regular file of at most {LARGEST >> 20} MiB is expected")
+        return b"".join(iter(lambda: os.read(number, about.st_size + 1), b""))
+    finally:
         os.close(number)
-        raise ValueError(f"a regular file of at most {LARGEST >> 20} MiB is expected")
-    with open(number, "rb") as file:
-        return file.read()
 
 
 def now() -> str:

@@ -1,6 +1,5 @@
 """A run's folder: run.json, which says how the run ended, and what else lies beside it."""
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,9 +97,12 @@ def read_run(folder: Path) -> RunRecord | None:
     return read_record(RunRecord, folder / RUN) if (folder / RUN).exists() else None
 
 
-def read_ending(folder: Path) -> Ending | None:
-    """How a run ended, or None where it has not; InputError where run.json is damaged."""
-    path = os.path.join(folder, RUN)  # pathlib would take as long as the file
+def read_ending(folder: Path | str) -> Ending | None:
+    """How a run ended, or None where it has not; InputError where run.json is damaged.
+
+    For many runs give the folder as a string: pathlib takes as long as the file.
+    """
+    path = f"{folder}/{RUN}"
     try:
         return Ending.model_validate_json(read_bytes(path))
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""Statistics: arrays in, numbers out. Which effects are real, how sure, and what it would take to know."""
+"""Statistics: arrays in, numbers out. Which effects are real, how sure, and what it would take to know.
+
+`scipy.stats` is named in full where it is used: scipy imports it then, in a second that most commands can save.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
 """Diverged runs are an outcome: do two recipes diverge at different rates?"""
 
-from scipy.stats import barnard_exact
+import scipy
 
 from trickbag.errors import InputError
 
@@ -18,4 +18,4 @@ def diverged_p(diverged: int, runs: int, comparison_diverged: int, comparison_ru
     if diverged + comparison_diverged in (0, runs + comparison_runs):
         return 1.0  # nothing to compare
     table = [[diverged, comparison_diverged], [runs - diverged, comparison_runs - comparison_diverged]]
-    return float(barnard_exact(table).pvalue)
+    return float(scipy.stats.barnard_exact(table).pvalue)

@@ -7,8 +7,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import chi2, nct
+import scipy
 
 from trickbag.errors import InputError
 from trickbag.stats.family import critical_t, family_level
@@ -64,7 +63,7 @@ def price(
 
 def difference_power(noncentrality: float, df: float, alpha: float) -> float:
     """The chance that a two-sided t test at level `alpha` shows an effect, in its true direction."""
-    return _probability(nct.sf(critical_t(alpha, df), df, abs(noncentrality)), 1.0)
+    return _probability(scipy.stats.nct.sf(critical_t(alpha, df), df, abs(noncentrality)), 1.0)
 
 
 def equivalence_power(below: float, above: float, df: float, alpha: float) -> float:
@@ -74,7 +73,7 @@ def equivalence_power(below: float, above: float, df: float, alpha: float) -> fl
     exact where both margins cannot be missed at once, which is the case wherever the power is of interest.
     """
     critical = critical_t(alpha, df)
-    misses = [_probability(nct.cdf(critical, df, distance), 0.0) for distance in (below, above)]
+    misses = [_probability(scipy.stats.nct.cdf(critical, df, distance), 0.0) for distance in (below, above)]
     return max(0.0, 1 - sum(misses))
 
 
@@ -94,8 +93,8 @@ def minimum_detectable_effect(
         raise InputError(f"detectable effect: n = {n}, SD = {sd_difference}; give n >= 2 and a positive SD")
     freedom, alpha = n - 1 if df is None else df, sidak_level(k, level)
     # There the variance is overestimated by more only once in twenty times, so the power is above .94.
-    highest = critical_t(alpha, freedom) * np.sqrt(chi2.isf(0.05, freedom) / freedom) + 3
-    shown = brentq(lambda x: difference_power(x, freedom, alpha) - power, 0, float(highest))
+    highest = critical_t(alpha, freedom) * np.sqrt(scipy.stats.chi2.isf(0.05, freedom) / freedom) + 3
+    shown = scipy.optimize.brentq(lambda x: difference_power(x, freedom, alpha) - power, 0, float(highest))
     return float(shown * sd_difference / np.sqrt(n))
 
 

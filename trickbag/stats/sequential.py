@@ -6,8 +6,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from trickbag.errors import InputError
@@ -55,7 +55,7 @@ def _levels(looks: tuple[int, ...], level: float) -> tuple[float, ...]:
         def excess(z: float, before: tuple[float, ...] = before, j: int = j, due: float = to_spend) -> float:
             return crossing(share[: j + 1], (*before, z))[-1] - due
 
-        bounds.append(float(brentq(excess, 0.0, 38.0, xtol=1e-10)))
+        bounds.append(float(scipy.optimize.brentq(excess, 0.0, 38.0, xtol=1e-10)))
     return tuple(round(float(1 - 2 * ndtr(-z)), DIGITS) for z in bounds)
 
 

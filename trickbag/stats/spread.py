@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.stats import levene
 
 from trickbag.stats.family import Floats
 from trickbag.stats.moderated import TIE
@@ -24,7 +24,7 @@ def equal_sd_p(samples: Sequence[ArrayLike]) -> float:
     used = [row for row in map(_values, samples) if row.size > 2]
     if len(used) < 2 or all(np.ptp(np.abs(row - np.median(row))) < TIE for row in used):
         return 1.0
-    return float(levene(*used, center="median").pvalue)
+    return float(scipy.stats.levene(*used, center="median").pvalue)
 
 
 def outlying(values: ArrayLike) -> list[int]:

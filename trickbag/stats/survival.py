@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.stats import CensoredData, ecdf, logrank
 
 from trickbag.errors import InputError
 
@@ -29,20 +29,20 @@ def time_to_target(
     arm, comparison = _censored(times, reached), _censored(comparison_times, comparison_reached)
     events = bool(np.any(reached) or np.any(comparison_reached))
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing left to compare after the first time
-        p = float(logrank(arm, comparison).pvalue) if events else np.nan
+        p = float(scipy.stats.logrank(arm, comparison).pvalue) if events else np.nan
     return TimeToTarget(_median(arm), _median(comparison), p if np.isfinite(p) else None)
 
 
-def _censored(times: ArrayLike, reached: ArrayLike) -> CensoredData:
+def _censored(times: ArrayLike, reached: ArrayLike) -> "scipy.stats.CensoredData":
     """The times of one arm, censored where the target was not reached."""
     seconds, events = np.asarray(times, dtype=np.float64), np.asarray(reached, dtype=bool)
     if seconds.ndim != 1 or seconds.shape != events.shape or not seconds.size:
         raise InputError(f"time to target: shapes {seconds.shape} and {events.shape}; give [R] twice, R > 0")
-    return CensoredData.right_censored(seconds, ~events)
+    return scipy.stats.CensoredData.right_censored(seconds, ~events)
 
 
-def _median(sample: CensoredData) -> float | None:
+def _median(sample: "scipy.stats.CensoredData") -> float | None:
     """The first time at which no more than half are still on their way."""
-    survival = ecdf(sample).sf
+    survival = scipy.stats.ecdf(sample).sf
     passed = survival.quantiles[survival.probabilities <= 0.5 + 1e-12]  # a half, up to rounding
     return float(passed[0]) if passed.size else None

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from trickbag.errors import InputError
 from trickbag.recipe import Recipe, Trick, apply, diff, leaves, validate
@@ -26,7 +26,7 @@ def unit_points(count: int, dimensions: int) -> NDArray[np.float64]:
     Owen (2017), "A randomized Halton algorithm in R", arXiv 1706.02808, as scipy has it. Halton, unlike Sobol, is
     balanced for any number of points.
     """
-    points = qmc.Halton(dimensions, scramble=True, rng=0).random(count)
+    points = scipy.stats.qmc.Halton(dimensions, scramble=True, rng=0).random(count)
     return np.asarray(points, dtype=np.float64)
 
 
