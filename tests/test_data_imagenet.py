@@ -216,7 +216,9 @@ def test_hostile_class_tars_are_named(tmp_path, change, message):
         imagenet_source(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter")  # torchvision unpacks as it ever did
+@pytest.mark.filterwarnings(
+    "ignore:Python 3.14 will, by default, filter"
+)  # torchvision unpacks as it ever did
 def test_the_devkit_is_read_as_by_torchvision(tmp_path, monkeypatch):
     (tmp_path / f"{DEVKIT}.tar.gz").write_bytes(devkit_archive())
     reference = torchvision.datasets.imagenet
