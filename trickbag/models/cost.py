@@ -1,10 +1,10 @@
 """What a model costs: parameters and multiply-adds."""
 
 import copy
+from importlib import import_module
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from trickbag.models.initialise import ZeroGammaNorm
 
@@ -20,9 +20,12 @@ def multiply_adds(model: nn.Module, input_shape: tuple[int, ...]) -> int:
     Convolutions and matrix products are counted; normalisation, activations and pooling are not. These are
     the "FLOPs" of He et al. 2018, table 5. Nothing is computed: a copy of the model runs on the meta device.
     """
+    flops = import_module(
+        "torch.utils.flop_counter"
+    )  # imports triton, a quarter of a second that runs can save
     twin = copy.deepcopy(model).to("meta").eval()
     without_normalisation(twin)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), flops.FlopCounterMode(display=False) as counter:
         twin(torch.empty(input_shape, device="meta"))
     return int(counter.get_total_flops()) // 2
 
