@@ -255,8 +255,9 @@ def test_images_come_out_of_the_object_store_as_they_went_in() -> None:
     before = ImageSet(**{**vars(plain), "tolerance": Tolerance(3), "flaws": flaws, "reencoded": "smaller"})
     packed = pack(before)
     assert packed is not None
-    for array in (*packed.train, *packed.test):
-        array.setflags(write=False)
+    for value in packed.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
     after = unpack(packed)
     for name in ("train_images", "train_labels", "test_images", "test_labels"):
         assert torch.equal(getattr(after, name), getattr(before, name))

@@ -5,12 +5,10 @@ Where a run is trained, its plan and its images may be on no disk: a node has th
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from trickbag.data import ImageSet
-from trickbag.data.tolerance import Flaw, Tolerance
+from trickbag.data.plain import as_plain, of_plain
 from trickbag.recipe import Data, validate
 from trickbag.records.files import write_text, write_whole
 from trickbag.records.plan import Plan, PlannedRun
@@ -24,8 +22,9 @@ def hand_over(shared: Path, plan: Plan, planned: PlannedRun) -> None:
     """Leave plan and images, where this process was itself given them; DiskError where the disk refuses."""
     write_text(shared / _PLAN, plan.model_dump_json())
     images = given_images(_data(plan, planned))
-    if images is not None and isinstance(images.train_images, torch.Tensor):
-        write_whole(shared / _IMAGES, partial(torch.save, _as_plain(images)))
+    plain = None if images is None else as_plain(images)
+    if plain is not None:
+        write_whole(shared / _IMAGES, partial(torch.save, plain))
 
 
 def take_over(shared: Path, run_id: str) -> tuple[Plan, PlannedRun]:
@@ -34,24 +33,10 @@ def take_over(shared: Path, run_id: str) -> tuple[Plan, PlannedRun]:
     planned = next(run for run in plan.runs if run.id == run_id)
     if (shared / _IMAGES).exists():
         plain = torch.load(shared / _IMAGES, mmap=True, weights_only=True)
-        give_images(_data(plan, planned), _of_plain(plain))
+        give_images(_data(plan, planned), of_plain(plain))
     return plan, planned
 
 
 def _data(plan: Plan, planned: PlannedRun) -> Data:
     """The data section of a run's recipe."""
     return validate(Data, plan.arm(planned.workload, planned.arm).recipe["data"], "data")
-
-
-def _as_plain(images: ImageSet) -> dict[str, Any]:
-    """The fields of images in memory; what one run has met of bad files is not for another."""
-    fields = {name: value for name, value in vars(images).items() if name != "tolerance"}
-    flaws = [{i: tuple(flaw) for i, flaw in part.items()} for part in images.flaws]
-    return fields | {"tolerated": images.tolerance.limit, "flaws": flaws, "left_out": dict(images.left_out)}
-
-
-def _of_plain(plain: dict[str, Any]) -> ImageSet:
-    """The images again."""
-    tolerated = plain.pop("tolerated")
-    train, test = ({i: Flaw(*flaw) for i, flaw in part.items()} for part in plain.pop("flaws"))
-    return ImageSet(**plain, tolerance=Tolerance(tolerated), flaws=(train, test))
