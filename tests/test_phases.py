@@ -354,7 +354,7 @@ def test_amended_looks_are_those_of_a_fresh_plan(looks: list[int]) -> None:
         ({"cap.run": 9}, "unknown field 'cap.run'; did you mean 'cap.runs'?"),
         ({"cap.runs": 9}, "cap.runs: the study may take 10 runs"),
         ({"cap.hours": -1}, "cap.hours"),
-        ({"machine.threads": 0}, "machine: threads: input should be greater than or equal to 1, found 0"),
+        ({"machine.threads": 0}, "machine.threads: input should be greater than or equal to 1, found 0"),
         ({"machine.torch": "1.0"}, "1.0 is not what is installed here"),
         ({}, "nothing to change is given"),
     ],

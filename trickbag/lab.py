@@ -16,6 +16,7 @@ from trickbag.records.run import RUN, RunRecord, read_run
 from trickbag.report.write import write_report
 from trickbag.run.distributed.devices import shares
 from trickbag.run.driver import as_planned, run_study
+from trickbag.run.engines.choose import check_engine
 from trickbag.run.locks import study_lock
 from trickbag.run.machine import STUDY, machine_of, planned
 from trickbag.run.state import Show, Tracker
@@ -34,13 +35,13 @@ from trickbag.train.resolve import open_data
 SHOWN = 3  # arms in a line
 
 
-def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan:
+def freeze(study: Study | str, out: Path, overrides: Sequence[str] = (), *, to_run: bool = False) -> Plan:
     """Resolve a study (or a study file, or an embedded one by name) and freeze its plan in `out`.
 
     Nothing is written before everything is known to be right. A folder that holds this plan is recognised
     whatever phases and amendments were added to it, and the plan as it stands is returned. Raises InputError
-    where the study is wrong or can show nothing, `out` holds anything but this very plan, or the machine is
-    not the planned one.
+    where the study is wrong or can show nothing, `out` holds anything but this very plan, the machine is not the
+    planned one, or, for a new plan that is `to_run` at once, its engine cannot be reached.
     """
     study, base = load_study(study, overrides) if isinstance(study, str) else (study, Path())
     if out.exists() and not out.is_dir():
@@ -49,6 +50,8 @@ def freeze(study: Study | str, out: Path, overrides: Sequence[str] = ()) -> Plan
         raise InputError(f"{out}: holds other files and no plan; choose an empty folder")
     plan = make_plan(study, base)
     check_outlook(plan, outlooks(plan))
+    if to_run and not (out / PLAN).exists():
+        check_engine(study.machine)
     out.mkdir(parents=True, exist_ok=True)
     file = write_plan(out, plan)
     first, standing = file.entries[0].body["machine"], file.plan()
@@ -65,7 +68,7 @@ def held_images(plan: Plan, machine: Machine, base: Path) -> list[str]:
     lines = []
     for workload in plan.workloads:
         data = next(arm.recipe["data"] for arm in plan.arms if arm.workload == workload.name)
-        lines.append(f"{workload.name}: {held(open_data(validate(Data, data, 'data'), machine, base))}")
+        lines.append(f"{workload.name}: {held(open_data(validate(Data, data, 'data.'), machine, base))}")
     return lines
 
 
@@ -158,7 +161,7 @@ def conduct(
     Worker processes are started, so a script calls this under `if __name__ == "__main__":`.
     """
     folder = Path(out)
-    freeze(study, folder, overrides)
+    freeze(study, folder, overrides, to_run=True)
     run_phases(folder, machine_of(folder), show)
     results = analyze_study(folder)
     write_report(folder)

@@ -25,7 +25,7 @@ def parted(words: Sequence[str], root: Path | None = None) -> tuple[dict[str, An
         raise InputError("machine.memory_gib: images are looked at as they lie here, not held; leave it out")
     if root is not None:
         machine["data_root"] = str(root)
-    return patch, validate(Machine, {"device": "cpu", **machine, "memory_gib": 0}, "machine")
+    return patch, validate(Machine, {"device": "cpu", **machine, "memory_gib": 0}, "machine.")
 
 
 def opened(name: str, patch: dict[str, Any], machine: Machine) -> "ImageSet":
@@ -33,4 +33,4 @@ def opened(name: str, patch: dict[str, Any], machine: Machine) -> "ImageSet":
     from trickbag.train import open_data
 
     fields = {path.removeprefix("data."): value for path, value in patch.items()}
-    return open_data(validate(Data, {"name": name, **fields}, "data"), machine)
+    return open_data(validate(Data, {"name": name, **fields}, "data."), machine)

@@ -19,7 +19,9 @@ class EpochLines:
             TextColumn("{task.percentage:3.0f} %"),
             TextColumn("{task.fields[waited]}"),
         )
-        self._bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+        self._bar = Progress(
+            *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+        )
         self._console = console
 
     def __enter__(self) -> "EpochLines":
@@ -28,7 +30,8 @@ class EpochLines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._bar.live.is_started:  # elsewhere than on a terminal its end is an empty line, begun or not
+            self._bar.stop()
 
     def images(self, held: str) -> None:
         """How many images there are, and how they are held."""

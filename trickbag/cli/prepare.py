@@ -82,7 +82,7 @@ def _parted(words: list[str]) -> tuple[dict[str, Any], Machine]:
         path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
     }
     arguments = {path.removeprefix("data."): value for path, value in patch.items()}
-    return arguments, validate(Machine, machine, "machine")
+    return arguments, validate(Machine, machine, "machine.")
 
 
 def _say(text: str) -> None:

@@ -40,7 +40,7 @@ def show_plan(plan: Plan, console: Console) -> None:
         f"margin {judge.margin:g} points"
     )
     if "retries" in plan.machine:  # not in plans of before it was noted there
-        console.print(escape(_retries(plan.machine["retries"])), highlight=False, soft_wrap=True)
+        console.print(escape(_retries(plan.machine["retries"])), highlight=False)
 
 
 def _retries(times: int) -> str:
@@ -48,8 +48,8 @@ def _retries(times: int) -> str:
     often = f"up to {times} time{'s' * (times != 1)}" if times else "not at all"
     return (
         f"retries: a run whose worker dies is taken up again from its checkpoint {often} (machine.retries), one whose "
-        "node is lost or taken away always; what still died, failed or ran out of memory, by the next command; "
-        "a diverged run is an outcome and stays"
+        "node is lost or taken away always; what ended as died, failed or out of memory all the same, by the next "
+        "`trickbag run`; a diverged run is an outcome and stays"
     )
 
 

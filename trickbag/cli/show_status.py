@@ -9,6 +9,7 @@ from trickbag.run.holder import Holder
 from trickbag.run.state import Running, State, Tracker
 from trickbag.run.waiting import reasons, used_up
 
+JOB = 12  # characters of a job's number; Ray's have 48, most of which all tasks share
 MOST = 20  # runs under way that are listed; --json has all
 
 
@@ -87,7 +88,7 @@ def _where(each: Running) -> str:
     """Which run, where it was taken up and when, and how far it is."""
     which = f"{each.run.arm}, seed {each.run.seed}"
     if started := each.started:
-        worker = f"job {started.job}" if started.job else f"process {started.process}"
+        worker = f"job {started.job[:JOB]}" if started.job else f"process {started.process}"
         which += f", {started.engine}, {worker} on {started.host}, since {_clock(started.written)}"
     return f"{which}, epoch {each.row.epoch if each.row else 0}/{each.epochs}"
 

@@ -35,7 +35,7 @@ def study(
     from trickbag.lab import freeze, held_images
     from trickbag.run.machine import machine_of
 
-    plan = freeze(file, out, fields or [])
+    plan = freeze(file, out, fields or [], to_run=True)
     show_held(held_images(plan, machine_of(out), out), Console())
     failed = _run(out, machine_of(out))
     analyze(out)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from trickbag.cli.console import Console, say
+from trickbag.errors import InputError
 from trickbag.recipe import Machine, Recipe, apply, load_recipe, parse_overrides, validate
 
 SHOWN = 5  # bad files
@@ -35,10 +36,14 @@ def train(
     from trickbag.run.signals import StopRequest
 
     patch = parse_overrides(fields or [])
+    if wrong := next((path for path in patch if path in Machine.model_fields), ""):
+        raise InputError(f"{wrong}: no field of a recipe; did you mean machine.{wrong}?")
     plain = {
         path.removeprefix("machine."): patch.pop(path) for path in list(patch) if path.startswith("machine.")
     }
-    machine = validate(Machine, plain, "machine")
+    machine = validate(Machine, plain, "machine.")
+    if machine.engine != "local":
+        raise InputError(f"machine.engine: `train` runs here; {machine.engine} is for the runs of a study")
     stop, base = StopRequest(signal.SIGINT, signal.SIGTERM), Path(recipe).parent
     if machine.devices > 1 and not is_launched():
         apply(load_recipe(recipe), patch)

@@ -1,7 +1,7 @@
 """From YAML and the command line to plain data and typed values, with one clear line where that fails."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -82,7 +82,10 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
 
 
 def validate(kind: type[T], plain: Any, where: str = "") -> T:
-    """A typed value from plain data; InputError naming the first wrong field and what would be right."""
+    """A typed value from plain data; InputError naming the first wrong field and what would be right.
+
+    `where` is what the plain data stand in: a file, or with a dot behind it the field that holds them.
+    """
     try:
         return kind.model_validate(plain)
     except ValidationError as error:
@@ -107,12 +110,16 @@ def _first_problem(kind: type[BaseModel], error: ValidationError, where: str) ->
     first = min(error.errors(), key=lambda problem: telling.get(problem["type"], 2))
     *parents, last = [str(key) for key in first["loc"] if not _is_alternative(key)] or [""]
     if first["type"] == "extra_forbidden":
-        place = ": ".join(filter(None, [where, ".".join(parents)]))
-        return unknown("field", last, _fields_at(kind, parents), place)
-    place = ": ".join(filter(None, [where, ".".join([*parents, last])]))
+        return unknown("field", last, _fields_at(kind, parents), _place(where, parents))
     message = EXPECTED.get(first["type"], first["msg"].removeprefix("Value error, "))
     found = "" if first["type"] in {"missing", "value_error"} else f", found {first['input']!r}"
-    return InputError(f"{place}: {message[:1].lower()}{message[1:]}{found}")
+    return InputError(f"{_place(where, [*parents, last])}: {message[:1].lower()}{message[1:]}{found}")
+
+
+def _place(where: str, path: Sequence[str]) -> str:
+    """A field below the field, or in the file, that `where` names."""
+    field = ".".join(path)
+    return f"{where}{field}".strip(".") if where.endswith(".") else ": ".join(filter(None, [where, field]))
 
 
 def _is_alternative(key: int | str) -> bool:

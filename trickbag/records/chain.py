@@ -141,6 +141,8 @@ def append_entry(
 
 def read_plan(folder: Path) -> PlanFile:
     """The chain in a study folder, every link checked; InputError where it is damaged or its plan is none."""
+    if not (folder / PLAN).exists():
+        raise InputError(f"{folder}: no study was planned here; use trickbag plan STUDY --out {folder}")
     file, previous = read_record(PlanFile, folder / PLAN), None
     for entry in file.entries:
         if entry.previous != previous or entry.hash != link_hash(entry.model_dump(mode="json")):

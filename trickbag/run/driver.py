@@ -36,7 +36,10 @@ def run_study(folder: Path, machine: Machine, show: Show = lambda state: None) -
     with study_lock(folder) as check_lock:
         tracker = _tracker(folder, plan)
         _tidy_up(tracker, tracker.records)
-        each = with_loaders(machine, len(plan.runs) - len(tracker.records))
+        if not (lacking := len(plan.runs) - len(tracker.records)):
+            show(tracker.refresh())
+            return tracker
+        each = with_loaders(machine, lacking)
         engine = make_engine(Job(folder, plan, each))
         try:
             _drive(tracker, engine, machine.retries, show, check_lock)

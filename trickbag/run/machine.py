@@ -27,7 +27,7 @@ def machine_of(folder: Path, words: Sequence[str] = ()) -> Machine:
         if section != "machine" or not name:
             raise InputError(f"{path}: only machine.… can change once a study is planned")
         plain[name] = value
-    return validate(Machine, plain, "machine")
+    return validate(Machine, plain, "machine.")
 
 
 def planned(folder: Path) -> Path:

@@ -89,7 +89,7 @@ def _far(alt: Any, base: Any, x: Any) -> list[Any]:
     fill = alt.Fill("ink:N", scale=None)
     words = [
         base.transform_filter(alt.datum.side == side)
-        .mark_text(fontSize=12, strokeWidth=0, align=side, dx=dx)
+        .mark_text(fontSize=12, strokeWidth=0, align=side, dx=dx, dy=-8)  # above its interval
         .encode(x=x, text="far:N", fill=fill)
         for side, dx in (("left", 12), ("right", -12))
     ]

@@ -39,4 +39,4 @@ def take_over(shared: Path, run_id: str) -> tuple[Plan, PlannedRun]:
 
 def _data(plan: Plan, planned: PlannedRun) -> Data:
     """The data section of a run's recipe."""
-    return validate(Data, plan.arm(planned.workload, planned.arm).recipe["data"], "data")
+    return validate(Data, plan.arm(planned.workload, planned.arm).recipe["data"], "data.")

@@ -57,7 +57,7 @@ def check_versions(driver: dict[str, str]) -> None:
 def _put_images(job: Job, put: Put) -> dict[str, Any]:
     """References to the images that are held in memory."""
     plains = [arm.recipe["data"] for arm in job.plan.arms]
-    found = {data_key(data): data for data in (validate(Data, plain, "data") for plain in plains)}
+    found = {data_key(data): data for data in (validate(Data, plain, "data.") for plain in plains)}
     sent = {}
     for key, data in found.items():
         try:

@@ -40,12 +40,27 @@ def connect(ray: Any, machine: Machine, cpus: int) -> None:
             "machine.engine: this process is connected to Ray already; call ray.shutdown() first"
         )
     address = machine.ray_address
+    with _one_line(ray, address), _own_signals():
+        if address is None:
+            _start(ray, machine, cpus, quiet)
+        else:
+            reached = _reached(ray, address)
+            # only a cluster that Ray has found itself is shown the token of this machine unasked
+            ray.init(address=address if address == "auto" else reached, **quiet)
+
+
+def check_reached(ray: Any, address: str | None) -> None:
+    """InputError with one line where no cluster answers at an address, within seconds; nothing stays connected."""
+    if address is not None:
+        with _one_line(ray, address):
+            _reached(ray, address)
+
+
+@contextmanager
+def _one_line(ray: Any, address: str | None) -> Iterator[None]:
+    """Whatever keeps Ray from an address becomes an InputError with the first line of what it says."""
     try:
-        with _own_signals():
-            if address is None:
-                _start(ray, machine, cpus, quiet)
-            else:
-                ray.init(address=_reached(address), **quiet)
+        yield
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
@@ -57,7 +72,14 @@ def _start(ray: Any, machine: Machine, cpus: int, quiet: dict[str, Any]) -> None
     """Start a Ray of this machine alone; InputError where its ports would be open to others."""
     room = (machine.workers or 0) * cpus or max(cpus, available_cores())
     with _on_loopback():
-        ray.init("local", num_cpus=room, include_dashboard=False, _node_ip_address=LOOPBACK, **quiet)
+        ray.init(
+            "local",
+            num_cpus=room,
+            include_dashboard=False,
+            _node_ip_address=LOOPBACK,
+            _system_config={"worker_niceness": 0},  # by itself Ray lets its workers wait for all other work
+            **quiet,
+        )
     where = {node["NodeManagerAddress"] for node in ray.nodes()}
     if where != {LOOPBACK}:
         raise InputError(
@@ -116,8 +138,8 @@ def _own_signals() -> Iterator[None]:
             signal.signal(signal.SIGTERM, handler)
 
 
-def _reached(address: str) -> str:
-    """The address of a cluster that answers, as Ray takes it; InputError or OSError where none does."""
+def _reached(ray: Any, address: str) -> str:
+    """The address of a cluster that answers and lets us in, as Ray takes it; an error where none does."""
     if address == "local":
         raise ValueError("leave it out (null) for a Ray of this machine alone")
     client = address.startswith("ray://")
@@ -128,8 +150,25 @@ def _reached(address: str) -> str:
         raise ImportError("ray:// needs Ray's client; install it with: pip install 'ray[client]'")
     services: Any = import_module("ray._private.services")
     services.find_gcs_addresses.cache_clear()
-    found = services.canonicalize_bootstrap_address(address)
+    try:
+        found = services.canonicalize_bootstrap_address(address)
+    except ConnectionError:
+        raise ValueError(
+            "no Ray runs on this machine; start one with `ray start --head`, or name a cluster as HOST:PORT"
+        ) from None
+    if address != "auto":
+        _check_admitted(ray, _answering(found, found))
     return _answering(found, found)
+
+
+def _check_admitted(ray: Any, address: str) -> None:
+    """ValueError where a cluster asks for a token that this process does not show; Ray would try for half a minute."""
+    try:
+        import_module("ray._raylet").GcsClient(address=address)
+    except ray.exceptions.AuthenticationError:
+        raise ValueError(
+            "the cluster asks for a token: export RAY_AUTH_MODE=token, with the cluster's own in ~/.ray/auth_token"
+        ) from None
 
 
 def _answering(address: str, place: str) -> str:

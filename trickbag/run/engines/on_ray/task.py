@@ -76,7 +76,7 @@ def _unpacked(reference: Any) -> tuple[Path, Plan, Bundle]:
 
 def _take_images(folder: Path, plan: Plan, planned: PlannedRun, shared: Bundle) -> None:
     """Have the images of a run: those that were sent, or this node's own; NodeError where it has none."""
-    data = validate(Data, plan.arm(planned.workload, planned.arm).recipe["data"], "data")
+    data = validate(Data, plan.arm(planned.workload, planned.arm).recipe["data"], "data.")
     if (reference := shared.images.get(data_key(data))) is not None:
         give_images(data, _images(reference))
         return

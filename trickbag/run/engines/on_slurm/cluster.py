@@ -21,6 +21,7 @@ from trickbag.recipe import Machine
 WARNING_SECONDS = (
     90  # a job hears so long before its time limit, or a quarter of the limit, whichever is less
 )
+NO_ANSWER = "machine.engine=slurm: SLURM does not answer (squeue); try again once it does, or where it runs"
 ARRAY = 1000  # elements of one array: SLURM's own default limit
 
 

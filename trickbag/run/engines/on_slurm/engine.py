@@ -11,7 +11,7 @@ from pathlib import Path
 from trickbag.errors import DiskError, InputError
 from trickbag.records.run import RUN
 from trickbag.run.engines.engine import Ended, Job
-from trickbag.run.engines.on_slurm.cluster import ARRAY, Cluster, Jobs, Seen, Slurm
+from trickbag.run.engines.on_slurm.cluster import ARRAY, NO_ANSWER, Cluster, Jobs, Seen, Slurm
 from trickbag.run.engines.on_slurm.job import StudyJob
 from trickbag.run.engines.on_slurm.notes import JobNotes, Place
 
@@ -51,7 +51,7 @@ class SlurmEngine:
         self._trouble = False
         self._jobs: Jobs = {}
         if not self._look():
-            raise InputError("machine.engine=slurm: SLURM does not answer (squeue); try again once it does")
+            raise InputError(NO_ANSWER)
         self._found = {run: place for place, run in self._notes.places().items() if self._is_alive(place)}
 
     def capacity(self) -> int:
