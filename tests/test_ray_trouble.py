@@ -1,8 +1,13 @@
 """What the Ray engine does where a node lacks something, and where the cluster is gone."""
 
 import json
+import os
 import pickle
+import socket
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +56,72 @@ def test_the_node_of_an_error_travels_with_it() -> None:
     error = NodeError("node b: no images")
     error.node = "b7"
     assert pickle.loads(pickle.dumps(error)).node == "b7"
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """A cluster as `ray start` makes it where the machine has a token; its address, and a home with that token."""
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("0" * 64)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    words = ["start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
+    head = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", *words], env={**env, "RAY_AUTH_MODE": "token"},
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        while not listens(port):
+            assert head.poll() is None
+            time.sleep(0.2)
+        yield f"127.0.0.1:{port}", env
+    finally:
+        head.terminate()
+        head.wait(30)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_asks_for_a_token(guarded: tuple[str, dict[str, str]], tmp_path: Path) -> None:
+    """Without it one line, and nothing is written; Ray alone would try for half a minute."""
+    address, env = guarded
+    small = {"model.channels": [8, 8, 8], "budget.epochs": 1, "data.limit": 400}
+    own = {
+        "name": "s",
+        "baseline": "digits_baseline",
+        "set": small,
+        "factors": ["cosine"],
+        "seeds": 3,
+        "margin": 1,
+    }
+    (tmp_path / "study.yaml").write_text(json.dumps(own))
+    out, words = (
+        tmp_path / "out",
+        ["machine.engine=ray", f"machine.ray_address={address}", "machine.device=cpu"],
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "trickbag",
+        "study",
+        str(tmp_path / "study.yaml"),
+        "--out",
+        str(out),
+        *words,
+    ]
+    refused = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "the cluster asks for a token: export RAY_AUTH_MODE=token" in refused.stderr.splitlines()[-1]
+    assert not out.exists()
+    let_in = subprocess.run(command, env={**env, "RAY_AUTH_MODE": "token"}, capture_output=True, text=True)
+    assert let_in.returncode == 0, let_in.stderr
+    assert len(trained(out)) == 6
 
 
 @pytest.mark.slow

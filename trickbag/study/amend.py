@@ -136,7 +136,7 @@ def _machine(name: str) -> Callable[[Plan, Collection[str], Mapping[str, Any]], 
                 raise InputError(f"machine.torch: {value} is not what is installed here, {torch.__version__}")
             value = str(value)
         else:
-            asked = validate(Machine, {name: value}, "machine")
+            asked = validate(Machine, {name: value}, "machine.")
             value = str(device_of(asked)) if name == "device" else getattr(asked, name)
             half = [arm.name for arm in plan.arms if arm.recipe.get("precision", {}).get("dtype") == "fp16"]
             if name == "device" and half and not str(value).startswith("cuda"):
