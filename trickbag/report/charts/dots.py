@@ -64,7 +64,11 @@ def _spec(canvas: Canvas, scale: Scale, width: int, room: int, rows: int) -> dic
     alt = canvas.alt
     domain = alt.Scale(domain=[scale.low, scale.high], nice=False, type="log" if scale.log else "linear")
     ratios = [tick for tick in RATIOS if scale.low <= tick <= scale.high]
-    ticks = alt.Axis(**{"values": ratios, "format": "~r"} if scale.log else {"tickCount": width // 90})
+    ticks = alt.Axis(
+        **{"values": ratios, "format": "~r"} if scale.log else {"tickCount": width // 90},
+        labelOverlap="greedy",
+        labelSeparation=4,
+    )
     x = alt.X("value:Q", title=scale.title, scale=domain, axis=ticks)
     names = {"labelLimit": room, "labelPadding": 12, "ticks": False, "domain": False, "grid": False}
     by_row = alt.Axis(labelExpr="data('rows')[datum.value].label", **names)
