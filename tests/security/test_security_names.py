@@ -133,4 +133,5 @@ def test_colours_are_the_consoles_own() -> None:
 
 def test_the_commands_complain_without_escape_sequences(tmp_path: Path) -> None:
     said = trickbag("status", tmp_path / "\x1b[2Jnone", code=2)
-    assert said == f"trickbag: {tmp_path}/\\x1b[2Jnone/plan.json: no such file\n"
+    place = f"{tmp_path}/\\x1b[2Jnone"
+    assert said == f"trickbag: {place}: no study was planned here; use trickbag plan STUDY --out {place}\n"
