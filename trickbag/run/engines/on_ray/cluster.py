@@ -177,5 +177,12 @@ def _answering(address: str, place: str) -> str:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_SECONDS).close()
     except OSError as error:
-        raise OSError(f"no cluster answers at {place}: {error.strerror or error}") from None
+        raise ConnectionError(f"no cluster answers at {place}: {error.strerror or error}") from None
     return address
+
+
+def check_head(ray: Any) -> None:
+    """ConnectionError where the head of the cluster that this process belongs to does not listen any more."""
+    head = getattr(ray.get_runtime_context(), "gcs_address", "")  # not known through ray://
+    if head:
+        _answering(head, head)

@@ -15,7 +15,7 @@ from trickbag.records.progress import PROGRESS
 from trickbag.records.run import CHECKPOINT, RUN, WEIGHTS, read_run
 from trickbag.run.engines.engine import Ended, Job
 from trickbag.run.engines.on_ray.bundle import make_bundle
-from trickbag.run.engines.on_ray.cluster import check_room, connect, load_ray, room
+from trickbag.run.engines.on_ray.cluster import check_head, check_room, connect, load_ray, room
 from trickbag.run.engines.on_ray.mailbox import Mailbox
 from trickbag.run.engines.on_ray.task import train_run
 from trickbag.run.engines.on_ray.trouble import (
@@ -31,6 +31,7 @@ from trickbag.run.locks import run_lock
 from trickbag.run.scratch import YOUNG, sweep
 
 STOP_SECONDS = 10.0  # a run writes its checkpoint within a step; after this it is given up
+LOOK_SECONDS = 3.0  # without an answer, after which it is seen whether the head still listens
 ANSWER_SECONDS = 20.0  # after which the cluster is taken for lost; after 60 Ray ends this process
 
 
@@ -105,6 +106,9 @@ class RayEngine:
         if not self._submitted:
             return ended
         with self._answering():
+            check_head(
+                self._ray
+            )  # where the driver's own node dies with it, Ray waits, and then ends this process
             done, _ = self._ray.wait(list(self._submitted), timeout=0 if ended else seconds)
             self._take_uploads()
             return ended + [self._collect(task) for task in done]
@@ -181,7 +185,7 @@ class RayEngine:
         """Put the newest files of runs under way into their folders."""
         by_id = {run.run_id: run for run in self._submitted.values()}
         try:
-            uploads = self._ray.get(self._mailbox.take.remote(), timeout=ANSWER_SECONDS)
+            uploads = self._answer_to(self._mailbox.take.remote())
         except self._ray.exceptions.RayActorError:
             self._silent_since = self._silent_since or time.monotonic()
             if time.monotonic() - self._silent_since > ANSWER_SECONDS:
@@ -192,6 +196,17 @@ class RayEngine:
             if run_id in by_id:
                 by_id[run_id].started = True
                 _write(by_id[run_id].place, files)
+
+    def _answer_to(self, question: Any) -> Any:
+        """What the mailbox answers; ConnectionError where the head is gone, TimeoutError where nothing comes for long."""
+        patience = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self._ray.get(question, timeout=LOOK_SECONDS)
+            except self._ray.exceptions.GetTimeoutError:
+                check_head(self._ray)
+                if time.monotonic() > patience:
+                    raise
 
     def _collect(self, task: Any) -> Ended:
         """Put what a run left into its folder, its record last; or say what went wrong.
