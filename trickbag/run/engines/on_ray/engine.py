@@ -198,7 +198,7 @@ class RayEngine:
                 _write(by_id[run_id].place, files)
 
     def _answer_to(self, question: Any) -> Any:
-        """What the mailbox answers; ConnectionError where the head is gone, TimeoutError where nothing comes for long."""
+        """What the mailbox answers; ConnectionError where the head is gone, TimeoutError after a long silence."""
         patience = time.monotonic() + ANSWER_SECONDS
         while True:
             try:
