@@ -16,7 +16,8 @@ MOST = 20  # runs under way that are listed; --json has all
 def status_lines(tracker: Tracker, state: State, holder: Holder | None) -> Iterator[str]:
     """The lines below the table."""
     if holder or state.ended < state.planned:
-        yield f"run by {_who(holder)}" if holder else "nobody runs the study now"
+        here = holder and holder.model_copy(update={"since": _clock(holder.since)})
+        yield f"run by {here}" if here else "nobody runs the study now"
     if (eta := state.eta()) is not None and state.ended < state.planned:
         yield f"to go: about {duration(eta)}, {len(state.running)} side by side"
     yield from _some([f"running: {_where(each)}{_to_go(state, each)}" for each in state.running])
@@ -82,11 +83,6 @@ def _plain(state: State, each: Running) -> dict[str, Any]:
         "eta": state.eta_of(each) if each.held else None,
         "checkpoint": each.saved,
     }
-
-
-def _who(holder: Holder) -> str:
-    """The process that runs the study."""
-    return f"process {holder.process} on {holder.host}, since {_clock(holder.since)}"
 
 
 def _where(each: Running) -> str:

@@ -103,7 +103,6 @@ class Tracker:
         """Of a plan's runs in a study's folder; nothing is read yet. The records of `again` do not count."""
         self._again = set(again)
         self.folder, self.plan, self._places = folder, plan, folder / "runs"
-        self._runs_folder = str(self._places)
         self.runs = {run.id: run for run in plan.runs}
         self.records = dict[str, Ending]()
         self.stopped = ""  # why runs wait that could be started
@@ -181,7 +180,7 @@ class Tracker:
             return False
         if run_id in self._again:
             return True
-        ending = read_ending(f"{self._runs_folder}/{run_id}")
+        ending = read_ending(f"{self._places}/{run_id}")
         if ending is None:
             return True
         self.records[run_id] = ending

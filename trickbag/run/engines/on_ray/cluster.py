@@ -151,14 +151,15 @@ def _reached(ray: Any, address: str) -> str:
     services: Any = import_module("ray._private.services")
     services.find_gcs_addresses.cache_clear()
     try:
-        found = services.canonicalize_bootstrap_address(address)
+        found: str = services.canonicalize_bootstrap_address(address)
     except ConnectionError:
         raise ValueError(
             "no Ray runs on this machine; start one with `ray start --head`, or name a cluster as HOST:PORT"
         ) from None
+    _answering(found, found)
     if address != "auto":
-        _check_admitted(ray, _answering(found, found))
-    return _answering(found, found)
+        _check_admitted(ray, found)
+    return found
 
 
 def _check_admitted(ray: Any, address: str) -> None:

@@ -106,9 +106,8 @@ class RayEngine:
         if not self._submitted:
             return ended
         with self._answering():
-            check_head(
-                self._ray
-            )  # where the driver's own node dies with it, Ray waits, and then ends this process
+            # where the driver's own node dies with the head, Ray would wait here and then end this process
+            check_head(self._ray)
             done, _ = self._ray.wait(list(self._submitted), timeout=0 if ended else seconds)
             self._take_uploads()
             return ended + [self._collect(task) for task in done]
