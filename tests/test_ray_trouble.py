@@ -162,7 +162,7 @@ def test_where_the_cluster_is_gone_one_line_says_so(
     tmp_path: Path,
     machine: Machine,
 ) -> None:
-    """The last test of this file: the head's server is killed while runs are under way. Its node is docs/ray.md's case."""
+    """The last test of this file: the head's server is killed while runs are under way; its node lives on."""
     out = tmp_path / "out"
     make(out, machine.model_copy(update={"checkpoint_seconds": 0.0}), set={**SMALL, "budget.epochs": 500})
     pretend_other_seeds(out)
